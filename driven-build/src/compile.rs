@@ -1,0 +1,329 @@
+//! The compiler's face: from a folder to a pack, in a build script or anywhere.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use driven_format::{RuleSet, write_pack};
+
+use crate::checks;
+use crate::diagnostics::{Code, Finding, Level, Report};
+use crate::error::{Error, Result};
+use crate::lower::{LoweredRule, lower_persona, lower_rule, lower_workflow};
+use crate::settings::{self, PACK_FILE, PROJECT_FILE, PackSettings, ProjectSettings};
+use crate::source::{Folder, read_folder};
+use crate::write::write_if_changed;
+
+/// Begins to compile the rules in `folder`.
+///
+/// A relative folder is taken from the folder of the crate's `Cargo.toml` in a
+/// build script, and from the current one elsewhere.
+///
+/// ```no_run
+/// // build.rs
+/// fn main() -> driven_build::Result<()> {
+///     driven_build::rules("rules").compile()
+/// }
+/// ```
+pub fn rules(folder: impl Into<PathBuf>) -> Compiler {
+    Compiler::new(folder.into())
+}
+
+/// Compiles a folder of rules; made by [`rules`].
+#[derive(Debug)]
+pub struct Compiler {
+    folder: PathBuf,
+    name: Option<String>,
+    out_dir: Option<PathBuf>,
+    settings: Option<PathBuf>,
+    cap: bool,
+    #[cfg(feature = "sign")]
+    key: Option<crate::sign::KeySource>,
+}
+
+/// What a compilation gave.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The bytes of the pack.
+    pub pack: Vec<u8>,
+    /// Warnings.
+    pub report: Report,
+}
+
+impl Compiler {
+    fn new(folder: PathBuf) -> Self {
+        Compiler {
+            folder,
+            name: None,
+            out_dir: None,
+            settings: None,
+            cap: false,
+            #[cfg(feature = "sign")]
+            key: None,
+        }
+    }
+
+    /// The name that `include_rules!` finds the pack by; by default that of the folder.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Where the pack is written; by default Cargo's `OUT_DIR`.
+    #[must_use]
+    pub fn out_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(dir.into());
+        self
+    }
+
+    /// The project's settings; by default the `driven.toml` beside `Cargo.toml`.
+    #[must_use]
+    pub fn settings(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings = Some(file.into());
+        self
+    }
+
+    /// Turns errors of checks into warnings, as rustc's option of that name.
+    #[must_use]
+    pub fn cap_lints_warn(mut self) -> Self {
+        self.cap = true;
+        self
+    }
+
+    /// Signs the pack with the key in a PEM file.
+    ///
+    /// For keys of development. Releases are better built unsigned, and signed by `driven sign` where the key is.
+    #[cfg(feature = "sign")]
+    #[must_use]
+    pub fn sign_with_key_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key = Some(crate::sign::KeySource::File(file.into()));
+        self
+    }
+
+    /// Signs the pack with the key in the file that an environment variable names; without the variable it stays unsigned.
+    ///
+    /// The variable holds a path and never the key itself: Cargo writes the values of watched variables down.
+    #[cfg(feature = "sign")]
+    #[must_use]
+    pub fn sign_with_key_file_from_env(mut self, variable: impl Into<String>) -> Self {
+        self.key = Some(crate::sign::KeySource::Environment(variable.into()));
+        self
+    }
+
+    /// Compiles in a build script: findings become Cargo's errors and warnings, and the pack goes to `OUT_DIR`.
+    ///
+    /// # Errors
+    /// Only what is no finding: no `OUT_DIR`, a pack that can't be written, a key that can't be read. With
+    /// findings that deny a pack it prints them as `cargo::error` and returns `Ok`; Cargo then fails the build
+    /// and shows them alone, where an error would bury them under the script's whole output.
+    pub fn compile(self) -> Result<()> {
+        let out_dir = match self.out_dir.clone().or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)) {
+            Some(dir) => dir,
+            None => {
+                return Err(Error::setup(
+                    "OUT_DIR is not set: call this from a build script, or give an out_dir",
+                ));
+            }
+        };
+        let out = out_dir.join(format!("{}.drv", self.pack_name()));
+        for path in self.watched() {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
+        #[cfg(feature = "sign")]
+        if let Some(key) = &self.key {
+            key.print_watches(&self.resolve(Path::new("")));
+        }
+        let inputs = self.read();
+        for linked in &inputs.linked {
+            println!("cargo::rerun-if-changed={}", linked.display());
+        }
+        let compiled = self.lower(inputs);
+        let report = match &compiled {
+            Ok(compiled) => &compiled.report,
+            Err(err) => match err.report() {
+                Some(report) => report,
+                None => return compiled.map(|_| ()),
+            },
+        };
+        for finding in report.findings() {
+            let key = if finding.level() == Level::Deny { "error" } else { "warning" };
+            for line in finding.render(false).lines() {
+                println!("cargo::{key}={line}");
+            }
+        }
+        if let Ok(compiled) = compiled {
+            write_if_changed(&out, &compiled.pack).map_err(|err| Error::io(&out, err))?;
+        }
+        Ok(())
+    }
+
+    /// Compiles anywhere, writes nothing, and gives the pack.
+    ///
+    /// # Errors
+    /// Findings that deny a pack, all of them; a key that can't be read.
+    pub fn try_compile(self) -> Result<Compiled> {
+        let inputs = self.read();
+        self.lower(inputs)
+    }
+
+    /// Only looks: every finding, and no pack.
+    pub fn check(self) -> Report {
+        let inputs = self.read();
+        match self.lower(inputs) {
+            Ok(compiled) => compiled.report,
+            Err(err) => err.into_report(),
+        }
+    }
+
+    /// The rules as a model, with warnings.
+    ///
+    /// # Errors
+    /// As [`try_compile`](Self::try_compile).
+    pub fn model(self) -> Result<(RuleSet, Report)> {
+        let inputs = self.read();
+        self.lower_model(inputs)
+    }
+
+    fn resolve(&self, path: &Path) -> PathBuf {
+        match env::var_os("CARGO_MANIFEST_DIR") {
+            Some(root) if path.is_relative() && env::var_os("OUT_DIR").is_some() => {
+                Path::new(&root).join(path)
+            }
+            _ => path.into(),
+        }
+    }
+
+    fn settings_file(&self) -> Option<PathBuf> {
+        self.settings.clone().or_else(|| {
+            env::var_os("OUT_DIR")?;
+            Some(self.resolve(Path::new(PROJECT_FILE)))
+        })
+    }
+
+    /// The name of the pack's file without its ending.
+    fn pack_name(&self) -> String {
+        let folder = self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.name.clone().or(folder).unwrap_or_else(|| "rules".into())
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        let mut watched = vec![self.resolve(&self.folder)];
+        watched.extend(self.settings_file().filter(|file| file.exists()));
+        watched
+    }
+
+    /// Reads and lowers every file; nothing is judged yet.
+    fn read(&self) -> Inputs {
+        let mut report = Report::default();
+        let root = self.resolve(&self.folder);
+        let settings = match self.settings_file() {
+            Some(file) => settings::read_project(&file, &file, &mut report),
+            None => ProjectSettings::default(),
+        };
+        let folder = read_folder(&root, &self.folder, &mut report);
+        let pack = settings::read_pack(&root, &self.folder, &mut report);
+        let mut inputs = Inputs {
+            report,
+            settings,
+            pack,
+            rules: Vec::new(),
+            set: RuleSet::default(),
+            linked: folder.linked.clone(),
+        };
+        inputs.read_rules(&folder, &self.folder);
+        inputs.read_beside(&root, &self.folder);
+        inputs
+    }
+
+    fn lower_model(&self, inputs: Inputs) -> Result<(RuleSet, Report)> {
+        let Inputs { mut report, settings, pack, rules, mut set, .. } = inputs;
+        checks::check(&rules, pack.manifest.capabilities, settings.max_body, &mut report);
+        let cap = self.cap;
+        report.settle(|code| {
+            let level = settings.lints.get(&code).copied().unwrap_or(code.default_level());
+            if cap && is_check(code) { level.min(Level::Warn) } else { level }
+        });
+        if report.has_errors() {
+            return Err(Error::findings(report));
+        }
+        set.manifest = pack.manifest;
+        set.rules = rules.into_iter().map(|lowered| lowered.rule).collect();
+        Ok((set, report))
+    }
+
+    fn lower(&self, inputs: Inputs) -> Result<Compiled> {
+        let (set, report) = self.lower_model(inputs)?;
+        let pack = write_pack(&set).map_err(Error::format)?;
+        #[cfg(feature = "sign")]
+        let pack = match &self.key {
+            Some(key) => key.sign(pack, &self.resolve(Path::new("")))?,
+            None => pack,
+        };
+        Ok(Compiled { pack, report })
+    }
+}
+
+/// Whether a finding is of a check, so that `cap_lints_warn` may weaken it; the others leave nothing to build.
+fn is_check(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::Unreadable
+            | Code::NotText
+            | Code::TooLarge
+            | Code::BadLink
+            | Code::NoRules
+            | Code::BadFrontmatter
+            | Code::BadId
+            | Code::DuplicateId
+            | Code::BadSettings
+    )
+}
+
+/// All that was read.
+struct Inputs {
+    report: Report,
+    settings: ProjectSettings,
+    pack: PackSettings,
+    rules: Vec<LoweredRule>,
+    set: RuleSet,
+    linked: Vec<PathBuf>,
+}
+
+impl Inputs {
+    fn read_rules(&mut self, folder: &Folder, shown: &Path) {
+        if folder.sources.is_empty() && !self.report.has_errors() {
+            let finding = Finding::in_file(Code::NoRules, shown, "there is no rule in the folder");
+            self.report
+                .push(finding.hint("a rule is a file that ends in `.md`, `.mdc` or `.instructions.md`"));
+        }
+        for source in &folder.sources {
+            self.rules.extend(lower_rule(source, &mut self.report));
+        }
+    }
+
+    /// Personas and workflows lie in folders beside the rules, which `pack.toml` names.
+    fn read_beside(&mut self, root: &Path, shown: &Path) {
+        let open = |name: &Option<String>, linked: &mut Vec<PathBuf>, report: &mut Report| {
+            let Some(name) = name else { return Vec::new() };
+            let real = root.join(name);
+            linked.push(real.clone());
+            read_folder(&real, &shown.join(name), report).sources
+        };
+        for source in open(&self.pack.personas, &mut self.linked, &mut self.report) {
+            self.set.personas.extend(lower_persona(&source, &mut self.report));
+        }
+        for source in open(&self.pack.workflows, &mut self.linked, &mut self.report) {
+            self.set.workflows.extend(lower_workflow(&source, &mut self.report));
+        }
+        if root.join(PACK_FILE).exists() {
+            self.linked.push(root.join(PACK_FILE));
+        }
+    }
+}
+
+impl fmt::Display for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a pack of {} bytes", self.pack.len())
+    }
+}

@@ -1,0 +1,52 @@
+//! Compiles a folder of rules for AI coding assistants into one pack.
+//!
+//! In a build script:
+//! ```no_run
+//! fn main() -> driven_build::Result<()> {
+//!     driven_build::rules("rules").compile()
+//! }
+//! ```
+//! then `driven::include_rules!(pub mod rules)` embeds it. Outside of Cargo, or
+//! to look at the findings, use [`Compiler::try_compile`].
+//!
+//! The way is: source text ([`frontmatter`], [`outline`]) -> model
+//! ([`driven_format::RuleSet`]) -> pack. Faults are collected and shown at once.
+//! Reads files, writes at most the pack, never uses the network.
+//!
+//! # Features
+//! - `sign`: signs packs with an Ed25519 key.
+//! - `json`: packs as JSON and back.
+//! - `pure`: BLAKE3 without a C compiler.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod checks;
+mod compile;
+mod diagnostics;
+mod error;
+mod folder;
+pub mod frontmatter;
+#[cfg(feature = "json")]
+pub mod json;
+mod lift;
+mod lower;
+mod nearest;
+pub mod outline;
+mod settings;
+#[cfg(feature = "sign")]
+mod sign;
+mod source;
+mod write;
+
+pub use compile::{Compiled, Compiler, rules};
+pub use diagnostics::{Code, Finding, Level, Report, SourceFile};
+pub use error::{Error, ErrorKind, Result};
+pub use folder::write_folder;
+pub use lift::{lift_pack, rescan};
+pub use lower::split_globs;
+pub use settings::{PACK_FILE, PROJECT_FILE};
+#[cfg(feature = "sign")]
+pub use sign::{read_key, sign_pack};
+pub use source::RuleSource;
+pub use write::{write_if_changed, write_with};

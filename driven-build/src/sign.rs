@@ -1,0 +1,64 @@
+//! Signing in builds: a key is named by a file, and never held by the environment.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use driven_format::Tables;
+use driven_format::trust::{self, SecretKey};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+/// Where the key of a build is.
+#[derive(Debug)]
+pub(crate) enum KeySource {
+    File(PathBuf),
+    Environment(String),
+}
+
+impl KeySource {
+    /// The key's file, relative to `base`; nothing when the environment names none.
+    fn file(&self, base: &Path) -> Option<PathBuf> {
+        match self {
+            KeySource::File(file) => Some(base.join(file)),
+            KeySource::Environment(variable) => {
+                env::var_os(variable).map(|file| base.join(PathBuf::from(file)))
+            }
+        }
+    }
+
+    /// Tells Cargo what a change of the key would be.
+    pub(crate) fn print_watches(&self, base: &Path) {
+        if let KeySource::Environment(variable) = self {
+            println!("cargo::rerun-if-env-changed={variable}");
+        }
+        if let Some(file) = self.file(base) {
+            println!("cargo::rerun-if-changed={}", file.display());
+        }
+    }
+
+    pub(crate) fn sign(&self, pack: Vec<u8>, base: &Path) -> Result<Vec<u8>> {
+        let Some(file) = self.file(base) else { return Ok(pack) };
+        sign_pack(&pack, &read_key(&file)?, 0)
+    }
+}
+
+/// Reads a private key in PKCS#8 PEM. The error names the file and never quotes it.
+///
+/// # Errors
+/// A file that can't be read, or holds no Ed25519 key.
+pub fn read_key(file: &Path) -> Result<SecretKey> {
+    let pem = fs::read(file).map(Zeroizing::new).map_err(|err| Error::io(file, err))?;
+    let pem = std::str::from_utf8(&pem).unwrap_or_default();
+    SecretKey::from_pem(pem).map_err(|err| Error::in_file(file, err))
+}
+
+/// Signs the bytes of a pack; `expires` in seconds since 1970, 0 for never.
+///
+/// # Errors
+/// Bytes that are no pack.
+pub fn sign_pack(pack: &[u8], key: &SecretKey, expires: u64) -> Result<Vec<u8>> {
+    let tables = Tables::check(pack).map_err(Error::format)?;
+    trust::sign(&tables, key, expires).map_err(Error::format)
+}

@@ -1,0 +1,253 @@
+//! The container: header, section table, padding, and what follows the sections.
+//!
+//! Proves that the sections tile the digested part of a pack and that nothing
+//! else is in it. Knows no section's meaning. Law: `docs/FORMAT.md`, "Container".
+
+use alloc::format;
+
+use crate::error::{Error, ErrorKind};
+use crate::wire::{Digest, Record, Table, records, u32_at};
+
+/// The first eight bytes of every pack; like PNG's, they break under text-mode transfer.
+pub const MAGIC: [u8; 8] = *b"\x93DRV\r\n\x1a\n";
+/// The version of the format that this crate writes, and the newest that it reads.
+pub const FORMAT_VERSION: u16 = 1;
+/// Sections begin at multiples of this.
+pub const SECTION_ALIGN: usize = 64;
+/// The most sections that a pack may have.
+pub(crate) const MAX_SECTIONS: u32 = 256;
+/// The longest pack, in bytes.
+pub const MAX_PACK: usize = u32::MAX as usize;
+
+/// The kind of container that holds rules.
+pub(crate) const KIND_RULES: u16 = 1;
+/// A section that a reader must know, or refuse the pack.
+pub(crate) const FLAG_CRITICAL: u32 = 1;
+
+records! {
+    /// The header of a pack.
+    pub struct HeaderRecord {
+        /// [`MAGIC`].
+        pub magic: [u8; 8],
+        /// [`FORMAT_VERSION`].
+        pub format: u16,
+        /// What the container holds.
+        pub kind: u16,
+        /// Zero.
+        pub flags: u32,
+        /// Entries in the section table.
+        pub section_count: u32,
+        /// Length of the digested part, in bytes.
+        pub digested_len: u32,
+        /// Zero.
+        pub reserved: [u8; 8],
+        /// The root digest.
+        pub root: Digest,
+    }
+}
+
+/// How many bytes of the header the root digest covers: all but itself.
+pub(crate) const HEADER_DIGESTED: usize = 32;
+pub(crate) const HEADER_LEN: usize = HeaderRecord::SIZE;
+
+records! {
+    /// One entry of the section table.
+    pub struct SectionRecord {
+        /// Which section it is.
+        pub kind: u32,
+        /// Bit 0: critical.
+        pub flags: u32,
+        /// Where it begins, in bytes from the start of the pack.
+        pub offset: u32,
+        /// Its length in bytes, padding left out.
+        pub len: u32,
+    }
+}
+
+pub(crate) const ENTRY_LEN: usize = SectionRecord::SIZE;
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal, $word:literal;)*) => {
+        /// The sections that every pack has, in this order at the head of its table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Section {
+            $($(#[$doc])* $name = $kind,)*
+        }
+
+        impl Section {
+            /// Every section, in order.
+            pub const ALL: &'static [Section] = &[$(Section::$name),*];
+
+            /// Its name in `docs/FORMAT.md`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Section::$name => $word,)* }
+            }
+        }
+    };
+}
+
+sections! {
+    /// What the pack says about itself.
+    Manifest = 0, "manifest";
+    /// Short strings, each distinct one once.
+    Names = 1, "names";
+    /// The bodies, end to end.
+    Bodies = 2, "bodies";
+    /// The rules.
+    Rules = 3, "rules";
+    /// Lists of strings.
+    Lists = 4, "lists";
+    /// Headings and list items of the bodies.
+    Outline = 5, "outline";
+    /// The personas.
+    Personas = 6, "personas";
+    /// The workflows.
+    Workflows = 7, "workflows";
+    /// The workflows' steps.
+    Steps = 8, "steps";
+    /// Assistants' own frontmatter.
+    Origins = 9, "origins";
+    /// The digests of rules, personas and workflows.
+    Digests = 10, "digests";
+    /// From id to rule.
+    Ids = 11, "ids";
+    /// From path to rules.
+    Paths = 12, "paths";
+    /// From tag, category, language and activation to rules.
+    Postings = 13, "postings";
+}
+
+impl Section {
+    /// Offset and length of the section in a pack whose table was checked.
+    #[inline]
+    pub(crate) const fn range(self, pack: &[u8]) -> (usize, usize) {
+        let entry = HEADER_LEN + ENTRY_LEN * self as usize;
+        (u32_at(pack, entry + 8) as usize, u32_at(pack, entry + 12) as usize)
+    }
+
+    /// The bytes of the section in a pack whose table was checked.
+    #[inline]
+    pub(crate) const fn bytes(self, pack: &[u8]) -> &[u8] {
+        let (offset, len) = self.range(pack);
+        pack.split_at(offset).1.split_at(len).0
+    }
+}
+
+/// Rounds up to the next multiple of [`SECTION_ALIGN`].
+pub(crate) const fn align_up(len: usize) -> usize {
+    len.next_multiple_of(SECTION_ALIGN)
+}
+
+/// The header, and the table behind it, of bytes that passed [`check`].
+pub(crate) fn section_table(pack: &[u8]) -> Table<'_, SectionRecord> {
+    let count = u32_at(pack, 16) as usize;
+    Table::new(&pack[HEADER_LEN..HEADER_LEN + count * ENTRY_LEN])
+}
+
+/// Length of the part of `pack` that its digest covers.
+#[inline]
+pub(crate) const fn digested_len(pack: &[u8]) -> usize {
+    u32_at(pack, 20) as usize
+}
+
+/// Proves header, section table, section ranges and padding.
+pub(crate) fn check(pack: &[u8]) -> Result<(), Error> {
+    let header = check_header(pack)?;
+    let count = header.section_count;
+    if count < Section::ALL.len() as u32 || count > MAX_SECTIONS {
+        return Err(Error::malformed(format!(
+            "header: {count} sections, expected {} to {MAX_SECTIONS}",
+            Section::ALL.len()
+        )));
+    }
+    let digested = header.digested_len as usize;
+    if digested > pack.len() {
+        return Err(Error::new(
+            ErrorKind::Truncated,
+            format!("the pack is cut off: {} bytes of at least {digested}", pack.len()),
+        ));
+    }
+    let table_end = HEADER_LEN + count as usize * ENTRY_LEN;
+    if table_end > digested {
+        return Err(Error::malformed("header: the digested part ends within the section table"));
+    }
+    check_tiling(&pack[..digested], table_end)
+}
+
+fn check_header(pack: &[u8]) -> Result<HeaderRecord, Error> {
+    let known = pack.len().min(MAGIC.len());
+    if pack[..known] != MAGIC[..known] {
+        return Err(Error::new(ErrorKind::Foreign, "not a driven pack: the first bytes are others"));
+    }
+    let Some(header) = pack.get(..HEADER_LEN) else {
+        return Err(Error::new(
+            ErrorKind::Truncated,
+            format!("the pack is cut off: {} bytes, the header alone has {HEADER_LEN}", pack.len()),
+        ));
+    };
+    let header = HeaderRecord::read(header);
+    let format = header.format;
+    if format > FORMAT_VERSION {
+        return Err(Error::new(
+            ErrorKind::Newer,
+            format!("format version {format}, this reader knows up to {FORMAT_VERSION}: update driven"),
+        ));
+    }
+    if format == 0 || header.kind != KIND_RULES || header.flags != 0 || header.reserved != [0; 8] {
+        return Err(Error::malformed("header: a version, kind or reserved field has no meaning"));
+    }
+    if pack.len() > MAX_PACK {
+        return Err(Error::malformed("a pack is shorter than 4 GiB"));
+    }
+    Ok(header)
+}
+
+/// Sections follow one another at aligned offsets, zeros between, and fill `pack` to its end.
+fn check_tiling(pack: &[u8], table_end: usize) -> Result<(), Error> {
+    let mut end = table_end;
+    for (index, entry) in section_table(pack).iter().enumerate() {
+        let kind = entry.kind;
+        match Section::ALL.get(index) {
+            Some(&section) if kind == section as u32 && entry.flags == FLAG_CRITICAL => {}
+            Some(section) => {
+                return Err(Error::malformed(format!(
+                    "section table: entry {index} must be `{}`",
+                    section.as_str()
+                )));
+            }
+            None if entry.flags == 0 && kind >= Section::ALL.len() as u32 => {}
+            None => {
+                return Err(Error::new(
+                    ErrorKind::UnknownSection,
+                    format!("section {kind} is critical and unknown to this reader: update driven"),
+                ));
+            }
+        }
+        let start = align_up(end);
+        if (entry.offset as usize) != start {
+            return Err(Error::malformed(format!(
+                "section table: entry {index} begins at {}, expected {start}",
+                entry.offset
+            )));
+        }
+        check_zeros(pack, end, start)?;
+        end = start
+            .checked_add(entry.len as usize)
+            .filter(|&end| end <= pack.len())
+            .ok_or_else(|| Error::malformed(format!("section table: entry {index} ends outside the pack")))?;
+    }
+    if align_up(end) != pack.len() {
+        return Err(Error::malformed("the digested part does not end with its last section"));
+    }
+    check_zeros(pack, end, pack.len())
+}
+
+fn check_zeros(pack: &[u8], start: usize, end: usize) -> Result<(), Error> {
+    match pack.get(start..end) {
+        Some(padding) if padding.iter().all(|&byte| byte == 0) => Ok(()),
+        _ => Err(Error::malformed(format!("padding at {start} is not zero"))),
+    }
+}
+
+const _: () = assert!(HEADER_LEN == 64 && ENTRY_LEN == 16);

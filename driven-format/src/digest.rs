@@ -1,0 +1,99 @@
+//! The digests: of a rule's meaning, of the content, of the pack.
+//!
+//! A meaning is hashed as a canonical sequence of tagged fields that names no
+//! position: the same rule has the same digest in every pack. The root digest
+//! covers every byte of the digested part but the bodies, and these are covered
+//! by the digests of those who own them. Law: `docs/FORMAT.md`, "Digests".
+
+use crate::container::{self, ENTRY_LEN, HEADER_DIGESTED, HEADER_LEN, Section};
+use crate::model::{NodeKind, OutlineNode};
+use crate::wire::{Digest, StrRef, Table};
+
+/// Feeds tagged fields to the hash; each length comes before what it measures.
+pub(crate) struct Canonical(blake3::Hasher);
+
+impl Canonical {
+    pub(crate) fn new(context: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(context.as_bytes());
+        hasher.update(&[0]);
+        Canonical(hasher)
+    }
+
+    pub(crate) fn number(&mut self, value: u64) -> &mut Self {
+        self.0.update(&value.to_le_bytes());
+        self
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+        self
+    }
+
+    pub(crate) fn digest(&mut self, digest: &Digest) -> &mut Self {
+        self.0.update(digest.as_bytes());
+        self
+    }
+
+    pub(crate) fn texts<'t>(&mut self, texts: impl ExactSizeIterator<Item = &'t str>) -> &mut Self {
+        self.number(texts.len() as u64);
+        for text in texts {
+            self.text(text);
+        }
+        self
+    }
+
+    /// Each node as kind, level, start and length.
+    pub(crate) fn nodes(&mut self, nodes: impl Iterator<Item = OutlineNode> + Clone) -> &mut Self {
+        self.number(nodes.clone().count() as u64);
+        let mut block = [0; 32 * 10];
+        let mut filled = 0;
+        for OutlineNode { kind, level, start, len } in nodes {
+            let node = &mut block[filled..filled + 10];
+            node[0] = NodeKind::code(kind);
+            node[1] = level;
+            node[2..6].copy_from_slice(&start.to_le_bytes());
+            node[6..].copy_from_slice(&len.to_le_bytes());
+            filled += 10;
+            if filled == block.len() {
+                self.0.update(&block);
+                filled = 0;
+            }
+        }
+        self.0.update(&block[..filled]);
+        self
+    }
+
+    pub(crate) fn finish(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
+/// The strings that a run of references names.
+pub(crate) fn strings<'a>(
+    names: &'a str,
+    refs: Table<'a, StrRef>,
+) -> impl ExactSizeIterator<Item = &'a str> + Clone {
+    refs.iter().map(move |reference| reference.of(names))
+}
+
+/// The root digest that `pack`, whose container was checked, should have.
+pub(crate) fn root(pack: &[u8]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"driven pack v1\0");
+    hasher.update(&pack[..HEADER_DIGESTED]);
+    let table = container::section_table(pack);
+    hasher.update(&pack[HEADER_LEN..][..table.len() * ENTRY_LEN]);
+    for (index, entry) in table.iter().enumerate() {
+        if index != Section::Bodies as usize {
+            hasher.update(&pack[(entry.offset as usize)..][..(entry.len as usize)]);
+        }
+    }
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// The hash of exact bytes, signatures included: what caches and updates go by.
+pub fn file_hash(bytes: &[u8]) -> Digest {
+    Digest(*blake3::hash(bytes).as_bytes())
+}

@@ -1,0 +1,541 @@
+//! The glob dialect: which paths a pattern means.
+//!
+//! [`expand`] turns a pattern as people write it into *plain* patterns: no
+//! braces, always anchored, `**` alone in its component, everything special
+//! quoted. [`matches`] asks a plain pattern. Law: `docs/FORMAT.md`, "Globs".
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+use core::fmt;
+
+/// The most plain patterns that the braces of one pattern may stand for.
+pub const MAX_ALTERNATIVES: usize = 1024;
+/// How deep braces may nest.
+pub const MAX_NESTING: usize = 16;
+/// The longest pattern, in bytes.
+pub const MAX_PATTERN: usize = 4096;
+
+/// Why a pattern has no meaning, and at which byte of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GlobError {
+    at: usize,
+    message: String,
+}
+
+impl GlobError {
+    fn new(at: usize, message: impl Into<String>) -> Self {
+        GlobError { at, message: message.into() }
+    }
+
+    /// Offset of the fault in the pattern, in bytes.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+impl fmt::Display for GlobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl core::error::Error for GlobError {}
+
+/// A pattern in full form: what one branch of its braces means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlainGlob(String);
+
+impl PlainGlob {
+    /// The pattern's text: components between `/`, specials quoted by `\`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `path`, relative and with `/` between its parts, is meant.
+    pub fn matches(&self, path: &str) -> bool {
+        matches(&self.0, path)
+    }
+}
+
+/// The patterns of one rule in order; the last that matches decides.
+#[derive(Clone, Debug, Default)]
+pub struct GlobList {
+    steps: Vec<(bool, Vec<PlainGlob>)>,
+}
+
+impl GlobList {
+    /// Reads a list of patterns; one that begins with `!` takes away.
+    pub fn parse<S: AsRef<str>>(patterns: &[S]) -> Result<Self, GlobError> {
+        let mut steps = Vec::with_capacity(patterns.len());
+        for pattern in patterns {
+            let (negated, positive) = split_negation(pattern.as_ref());
+            let plain =
+                expand(positive).map_err(|err| GlobError { at: err.at + usize::from(negated), ..err })?;
+            steps.push((negated, plain));
+        }
+        if !steps.is_empty() && steps.iter().all(|(negated, _)| *negated) {
+            return Err(GlobError::new(0, "a list of only `!` patterns matches nothing"));
+        }
+        Ok(GlobList { steps })
+    }
+
+    /// Whether `path`, relative and with `/` between its parts, is meant.
+    pub fn matches(&self, path: &str) -> bool {
+        let last = self.steps.iter().rev().find(|(_, plain)| plain.iter().any(|glob| glob.matches(path)));
+        last.is_some_and(|(negated, _)| !negated)
+    }
+
+    /// Each pattern's plain forms, and whether it takes away.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = (bool, &[PlainGlob])> {
+        self.steps.iter().map(|(negated, plain)| (*negated, plain.as_slice()))
+    }
+}
+
+fn split_negation(pattern: &str) -> (bool, &str) {
+    match pattern.strip_prefix('!') {
+        Some(rest) => (true, rest),
+        None => (false, pattern),
+    }
+}
+
+/// The plain patterns that `pattern` stands for; none when no path can match it.
+pub fn expand(pattern: &str) -> Result<Vec<PlainGlob>, GlobError> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(GlobError::new(MAX_PATTERN, format!("a pattern is at most {MAX_PATTERN} bytes long")));
+    }
+    let mut parser = Parser { pattern, at: 0, anchored: false };
+    let branches = parser.sequence(0)?;
+    let mut plain: Vec<PlainGlob> =
+        branches.iter().filter_map(|branch| normalise(branch, parser.anchored)).collect();
+    plain.sort();
+    plain.dedup();
+    Ok(plain)
+}
+
+/// Reads a pattern into the texts of its branches, specials quoted.
+struct Parser<'p> {
+    pattern: &'p str,
+    at: usize,
+    /// A slash was seen outside of a class.
+    anchored: bool,
+}
+
+impl Parser<'_> {
+    fn next(&mut self) -> Option<char> {
+        let next = self.pattern[self.at..].chars().next()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.pattern[self.at..].chars().next()
+    }
+
+    /// Everything up to the end, or up to the `,` or `}` of the brace at `depth`.
+    fn sequence(&mut self, depth: usize) -> Result<Vec<String>, GlobError> {
+        let mut branches = vec![String::new()];
+        while let Some(next) = self.peek() {
+            if depth > 0 && matches!(next, ',' | '}') {
+                break;
+            }
+            let at = self.at;
+            self.next();
+            match next {
+                '{' => branches = self.product(&branches, at, depth)?,
+                '}' => {
+                    return Err(GlobError::new(at, "`}` without `{`; write `\\}` for the character itself"));
+                }
+                '[' => {
+                    let class = self.class(at)?;
+                    append(&mut branches, &class);
+                }
+                '\\' => {
+                    let Some(quoted) = self.next() else {
+                        return Err(GlobError::new(at, "nothing follows the `\\`"));
+                    };
+                    self.anchored |= quoted == '/';
+                    append(&mut branches, &quote(quoted));
+                }
+                '*' | '?' => append(&mut branches, next.encode_utf8(&mut [0; 4])),
+                _ => {
+                    self.anchored |= next == '/';
+                    append(&mut branches, &quote(next));
+                }
+            }
+        }
+        Ok(branches)
+    }
+
+    /// `branches`, each followed by each branch of the brace that was opened at `open`.
+    fn product(&mut self, branches: &[String], open: usize, depth: usize) -> Result<Vec<String>, GlobError> {
+        if depth == MAX_NESTING {
+            return Err(GlobError::new(open, format!("braces nest at most {MAX_NESTING} deep")));
+        }
+        let mut inner = Vec::new();
+        loop {
+            inner.extend(self.sequence(depth + 1)?);
+            if inner.len() * branches.len() > MAX_ALTERNATIVES {
+                return Err(GlobError::new(
+                    open,
+                    format!("braces stand for more than {MAX_ALTERNATIVES} patterns"),
+                ));
+            }
+            match self.next() {
+                Some(',') => {}
+                Some(_) => break,
+                None => {
+                    return Err(GlobError::new(open, "`{` without `}`; write `\\{` for the character itself"));
+                }
+            }
+        }
+        let joined = branches.iter().flat_map(|head| inner.iter().map(move |tail| format!("{head}{tail}")));
+        Ok(joined.collect())
+    }
+
+    /// A class with every member quoted and no `/` in it.
+    fn class(&mut self, open: usize) -> Result<String, GlobError> {
+        let mut class = String::from("[");
+        if matches!(self.peek(), Some('!' | '^')) {
+            self.next();
+            class.push('!');
+        }
+        let mut first = true;
+        loop {
+            let at = self.at;
+            let low = match self.next() {
+                Some(']') if !first => break,
+                Some('\\') => self.next(),
+                other => other,
+            };
+            first = false;
+            let Some(low) = low else {
+                return Err(GlobError::new(open, "`[` without `]`; write `\\[` for the character itself"));
+            };
+            match self.range_end() {
+                Some(high) if high < low => {
+                    return Err(GlobError::new(
+                        at,
+                        format!("the range `{low}-{high}` is the wrong way round"),
+                    ));
+                }
+                Some(high) => class.push_str(&format!("\\{low}-\\{high}")),
+                None if low != '/' => class.push_str(&format!("\\{low}")),
+                None => {}
+            }
+        }
+        class.push(']');
+        Ok(class)
+    }
+
+    /// The `z` of `a-z`, when a range stands here.
+    fn range_end(&mut self) -> Option<char> {
+        let mut ahead = self.pattern[self.at..].chars();
+        if ahead.next() != Some('-') {
+            return None;
+        }
+        let high = match ahead.next()? {
+            ']' => return None,
+            '\\' => ahead.next()?,
+            other => other,
+        };
+        self.at = self.pattern.len() - ahead.as_str().len();
+        Some(high)
+    }
+}
+
+fn append(branches: &mut [String], text: &str) {
+    for branch in branches {
+        branch.push_str(text);
+    }
+}
+
+fn quote(literal: char) -> String {
+    match literal {
+        '*' | '?' | '[' | '\\' => format!("\\{literal}"),
+        _ => String::from(literal),
+    }
+}
+
+/// Brings a branch into full form; nothing when no path can match it.
+fn normalise(branch: &str, anchored: bool) -> Option<PlainGlob> {
+    let mut text = branch;
+    if anchored {
+        text = text.strip_prefix("./").or_else(|| text.strip_prefix('/')).unwrap_or(text);
+    }
+    let mut components: Vec<String> = Vec::new();
+    if !anchored {
+        components.push("**".into());
+    }
+    let below = text.strip_suffix('/');
+    for component in below.unwrap_or(text).split('/') {
+        if matches!(component, "" | "." | "..") {
+            return None;
+        }
+        push_component(&mut components, component);
+    }
+    if below.is_some() {
+        push_component(&mut components, "**");
+    }
+    if let [.., crossing, last] = components.as_slice()
+        && crossing == "**"
+        && last == "*"
+    {
+        components.pop();
+    }
+    Some(PlainGlob(components.join("/")))
+}
+
+/// Adds a component; `**` after `**` says nothing new, and `**` in company is `*`.
+fn push_component(components: &mut Vec<String>, component: &str) {
+    if component == "**" {
+        if components.last().is_none_or(|last| last != "**") {
+            components.push("**".into());
+        }
+        return;
+    }
+    let mut folded = String::with_capacity(component.len());
+    let mut starred = false;
+    let mut chars = component.chars();
+    while let Some(next) = chars.next() {
+        if next == '*' && starred {
+            continue;
+        }
+        starred = next == '*';
+        folded.push(next);
+        if next == '\\' {
+            folded.extend(chars.next());
+        }
+    }
+    components.push(folded);
+}
+
+/// Whether a plain pattern means `path`.
+///
+/// When a component fails, only the last `**` needs to take one more component:
+/// what an earlier one could take, the last can take too. So the time is
+/// bounded by the product of both lengths.
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    let mut pattern = Some(pattern);
+    let mut path = Some(path);
+    let mut retry = None;
+    loop {
+        match (pattern, path) {
+            (None, None) => return true,
+            (Some("**"), _) => return path.is_some(),
+            (Some(left), Some(below)) => {
+                if let Some(after) = left.strip_prefix("**/") {
+                    retry = Some((after, below));
+                    pattern = Some(after);
+                    continue;
+                }
+                let ((component, next_pattern), (name, next_path)) = (split(left), split(below));
+                if name_matches(component, name) {
+                    (pattern, path) = (next_pattern, next_path);
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        let Some((after, tried)) = retry else { return false };
+        let Some(next) = split(tried).1 else { return false };
+        retry = Some((after, next));
+        (pattern, path) = (Some(after), Some(next));
+    }
+}
+
+fn split(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('/') {
+        Some((head, rest)) => (head, Some(rest)),
+        None => (text, None),
+    }
+}
+
+/// Whether one component of a plain pattern means `name`.
+fn name_matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern, name);
+    let mut retry: Option<(&str, &str)> = None;
+    loop {
+        if let Some(after) = pattern.strip_prefix('*') {
+            if after.is_empty() {
+                return true;
+            }
+            retry = Some((after, name));
+            pattern = after;
+        } else if pattern.is_empty() && name.is_empty() {
+            return true;
+        } else if let Some(next) = step(pattern, name) {
+            (pattern, name) = next;
+        } else {
+            let Some((after, tried)) = retry else { return false };
+            let mut chars = tried.chars();
+            if chars.next().is_none() {
+                return false;
+            }
+            retry = Some((after, chars.as_str()));
+            (pattern, name) = (after, chars.as_str());
+        }
+    }
+}
+
+/// What is left of both after one character, when the pattern's next part means it.
+fn step<'p, 'n>(pattern: &'p str, name: &'n str) -> Option<(&'p str, &'n str)> {
+    let mut names = name.chars();
+    let mut parts = pattern.chars();
+    let seen = names.next()?;
+    let meant = match parts.next()? {
+        '?' => true,
+        '[' => {
+            let (meant, rest) = class_matches(parts.as_str(), seen);
+            return meant.then_some((rest, names.as_str()));
+        }
+        '\\' => parts.next()? == seen,
+        literal => literal == seen,
+    };
+    meant.then_some((parts.as_str(), names.as_str()))
+}
+
+/// Whether the class whose members begin `text` means `seen`, and what follows the class.
+fn class_matches(text: &str, seen: char) -> (bool, &str) {
+    let (negated, mut text) = match text.strip_prefix('!') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut found = false;
+    loop {
+        let mut chars = text.chars();
+        if chars.next() != Some('\\') {
+            return (found != negated, chars.as_str());
+        }
+        let low = chars.next();
+        text = chars.as_str();
+        let mut high = low;
+        if let Some(range) = text.strip_prefix("-\\") {
+            chars = range.chars();
+            high = chars.next();
+            text = chars.as_str();
+        }
+        found |= low <= Some(seen) && Some(seen) <= high;
+    }
+}
+
+/// The literal that a component of a plain pattern is, when nothing in it is special.
+pub(crate) fn literal(component: &str) -> Option<String> {
+    let tokens: Option<String> = tokens(component).map(|(literal, _)| literal).collect();
+    tokens.filter(|_| component != "**")
+}
+
+/// The parts of one component: a literal character, or nothing for a wildcard; with the bytes each takes.
+pub(crate) fn tokens(component: &str) -> impl Iterator<Item = (Option<char>, usize)> {
+    let mut rest = component;
+    core::iter::from_fn(move || {
+        let mut chars = rest.chars();
+        let token = match chars.next()? {
+            '*' | '?' => None,
+            '[' => {
+                let after = class_matches(chars.as_str(), '/').1;
+                chars = after.chars();
+                None
+            }
+            '\\' => chars.next(),
+            literal => Some(literal),
+        };
+        let taken = rest.len() - chars.as_str().len();
+        rest = chars.as_str();
+        Some((token, taken))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    fn plain(pattern: &str) -> Vec<String> {
+        let expanded = expand(pattern).expect("the pattern has a meaning");
+        expanded.iter().map(|glob| glob.as_str().to_string()).collect()
+    }
+
+    #[test]
+    fn patterns_have_one_full_form() {
+        let cases: &[(&str, &[&str])] = &[
+            ("*.rs", &["**/*.rs"]),
+            ("/*.rs", &["*.rs"]),
+            ("./a", &["a"]),
+            ("src/", &["src/**"]),
+            ("**/*", &["**"]),
+            ("*", &["**"]),
+            ("**", &["**"]),
+            ("a/**/*", &["a/**"]),
+            ("a/**/**/b", &["a/**/b"]),
+            ("a**b", &["**/a*b"]),
+            ("{src/,}a", &["a", "src/a"]),
+            ("{x}", &["**/x"]),
+            ("{a,}", &["**/a"]),
+            ("{a,{b,c}}.rs", &["**/a.rs", "**/b.rs", "**/c.rs"]),
+            ("[a-c]x", &["**/[\\a-\\c]x"]),
+            ("\\*", &["**/\\*"]),
+            ("a//b", &[]),
+            ("../a", &[]),
+            ("", &[]),
+        ];
+        for (pattern, expected) in cases {
+            assert_eq!(plain(pattern), *expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_dialect_means_what_it_says() {
+        let cases = [
+            ("*.rs", "a/b/c.rs", true),
+            ("*.rs", ".rs", true),
+            ("/*.rs", "a/b.rs", false),
+            ("src/**", "src", false),
+            ("src/**", "src/a", true),
+            ("a/**/b", "a/b", true),
+            ("a/**/b", "a/x/y/b", true),
+            ("a/**/b/**/c", "a/b/b/x/c", true),
+            ("a/*/b", "a/x/y/b", false),
+            ("?.md", "é.md", true),
+            ("[!a-c].md", "d.md", true),
+            ("[!a-c].md", "b.md", false),
+            ("a[+-9]b", "a/b", false),
+            ("a[!x]b", "a/b", false),
+            ("[]]", "]", true),
+            ("[a-]", "-", true),
+            ("\\[x\\]", "[x]", true),
+            ("*a*b*c", "xaxbxc", true),
+            ("*a*b*c", "xaxbx", false),
+            ("**/skills/**/SKILL.md", "x/skills/SKILL.md", true),
+        ];
+        for (pattern, path, expected) in cases {
+            let list = GlobList::parse(&[pattern]).expect(pattern);
+            assert_eq!(list.matches(path), expected, "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn the_last_pattern_decides() {
+        let list = GlobList::parse(&["src/**", "!src/gen/**", "src/gen/keep.rs"]).expect("in order");
+        assert!(list.matches("src/a.rs"));
+        assert!(!list.matches("src/gen/a.rs"));
+        assert!(list.matches("src/gen/keep.rs"));
+        assert!(GlobList::parse(&["!a"]).is_err());
+    }
+
+    #[test]
+    fn faults_point_at_their_byte() {
+        for (pattern, at) in [("a{b", 1), ("a}b", 1), ("a[b", 1), ("ab\\", 2), ("[z-a]", 1)] {
+            assert_eq!(expand(pattern).expect_err(pattern).at(), at, "{pattern}");
+        }
+        assert!(expand(&"{a,b}".repeat(11)).is_err(), "2048 branches");
+        assert!(expand(&"{".repeat(40)).is_err(), "nested too deep");
+    }
+
+    #[test]
+    fn many_stars_take_no_exponential_time() {
+        let pattern = "**/*a".repeat(200) + "b";
+        let path = "a/".repeat(400) + "a";
+        assert!(!GlobList::parse(&[pattern]).expect("in order").matches(&path));
+    }
+}

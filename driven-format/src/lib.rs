@@ -1,0 +1,69 @@
+//! The bytes of a driven rule pack, and their proofs.
+//!
+//! What the macros, the compiler and the runtime must agree on stands here, once:
+//! the layout, the checks, the signed bytes. [`PackBuilder`] turns a model into
+//! bytes, [`Tables::check`] turns bytes into a checked view. No input and no
+//! output, no clock, no `unsafe`; without the feature `std` it needs `alloc` alone.
+//!
+//! Programs read packs through the crate `driven`; this one is for tools. The law
+//! is `docs/FORMAT.md`, whose tables the tests compare with the records here.
+//!
+//! # Features
+//! - `std` (default): UTF-8 is validated with vector instructions found at run time.
+//! - `trust`: Ed25519 keys, signing and verifying.
+//! - `pure`: BLAKE3 without a C compiler.
+//! - `serde`: `serde` traits on the model.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod builder;
+mod constants;
+mod container;
+mod digest;
+mod error;
+pub mod glob;
+mod hash;
+mod model;
+mod sections;
+mod signatures;
+mod tables;
+#[cfg(feature = "trust")]
+pub mod trust;
+mod wire;
+
+pub use builder::{PackBuilder, write_pack};
+pub use constants::constant_path;
+pub use container::{FORMAT_VERSION, MAGIC, MAX_PACK, SECTION_ALIGN, Section};
+pub use digest::file_hash;
+pub use error::{Error, ErrorKind};
+pub use model::{
+    Activation, Capabilities, Capability, Category, Manifest, NodeKind, Origin, OutlineNode, Persona, Rule,
+    RuleSet, Step, StepKind, Workflow,
+};
+pub use sections::outline::{MAX_BODY, MAX_LEVEL, Nodes};
+pub use sections::paths::PathWords;
+pub use signatures::MAX_SIGNATURES;
+pub use tables::{ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, Tables, WorkflowHead};
+pub use wire::{Digest, Table};
+
+/// The records as they lie in a pack, for tests of `docs/FORMAT.md` and for tools that dump packs.
+pub mod records {
+    pub use crate::container::{HeaderRecord, SectionRecord};
+    pub use crate::sections::ids::IdsRecord;
+    pub use crate::sections::outline::OutlineRecord;
+    pub use crate::sections::paths::{
+        CheckRecord, GroupRecord, KeyRecord, PairRecord, PathsRecord, PatternRecord, RowRecord,
+    };
+    pub use crate::sections::postings::{PostingRecord, PostingsRecord};
+    pub use crate::sections::records::{
+        ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
+    };
+    pub use crate::signatures::{SignatureRecord, SignaturesRecord};
+    pub use crate::wire::{Record, StrRef, U24};
+}

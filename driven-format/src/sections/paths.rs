@@ -1,0 +1,908 @@
+//! The path tables: from a path to the set of rules that speak about it.
+//!
+//! Real globs are mostly of a few shapes. Each is filed under the most telling
+//! thing that it fixes in a path: the file's name, its last two extensions, its
+//! last, its first folder, folder and extension, or nothing. Where that decides
+//! the match, the rule's bit stands in the key's *row*; otherwise the key has a
+//! *check*: words and bit sets of the path that nearly always refuse it, and the
+//! plain pattern for the rest. A query scans the path once, finds at most six
+//! groups, and merges their rows and checks 64 rules at a time.
+//!
+//! Law: `docs/FORMAT.md`, "Paths". Knows patterns and rows, no rules.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::error::Error;
+use crate::glob::{GlobList, literal, matches, tokens};
+use crate::hash::{first_word, fold, last_word, mix};
+use crate::wire::{Record, StrRef, Table, records, to_bytes};
+
+/// What a path is looked up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyKind {
+    /// What follows the last dot of the file's name.
+    Extension = 1,
+    /// What follows the last dot but one.
+    DoubleExtension = 2,
+    /// The file's name.
+    Name = 3,
+    /// The first folder.
+    Folder = 4,
+}
+
+records! {
+    /// The head of the path tables. Keys' slots, keys, pairs' slots, pairs, rows,
+    /// checks and steps follow it in this order.
+    pub struct PathsRecord {
+        /// Slots of the keys, a power of two or none; each holds a key's index plus one, or 0.
+        pub key_slots: u32,
+        /// How many keys.
+        pub keys: u32,
+        /// Slots of the pairs, as those of the keys.
+        pub pair_slots: u32,
+        /// How many pairs.
+        pub pairs: u32,
+        /// How many row words.
+        pub rows: u32,
+        /// How many checks.
+        pub checks: u32,
+        /// How many steps.
+        pub steps: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// Rules for every path, and checks of patterns that fix nothing.
+        pub base: GroupRecord,
+    }
+}
+
+records! {
+    /// The rules of one key.
+    pub struct GroupRecord {
+        /// First word of the row.
+        pub row_start: u32,
+        /// Words in the row.
+        pub row_len: u32,
+        /// First check.
+        pub check_start: u32,
+        /// How many checks.
+        pub check_len: u32,
+    }
+}
+
+records! {
+    /// An extension, a file name or a first folder.
+    pub struct KeyRecord {
+        /// The first eight bytes of the text.
+        pub head: u64,
+        /// The last eight bytes of the text.
+        pub tail: u64,
+        /// The text.
+        pub text: StrRef,
+        /// Which of the four it is.
+        pub kind: u32,
+        /// Its rules.
+        pub group: GroupRecord,
+    }
+}
+
+records! {
+    /// A first folder together with an extension.
+    pub struct PairRecord {
+        /// Index of the folder's key.
+        pub folder: u32,
+        /// Index of the extension's key.
+        pub extension: u32,
+        /// Its rules.
+        pub group: GroupRecord,
+    }
+}
+
+records! {
+    /// Up to 64 rules that a key decides.
+    pub struct RowRecord {
+        /// Rules `64 * word ..`.
+        pub word: u32,
+        /// One bit a rule.
+        pub bits: u64,
+    }
+}
+
+records! {
+    /// A pattern that its key does not decide.
+    pub struct CheckRecord {
+        /// First bytes that the path must have, under the mask.
+        pub head: u64,
+        /// Which of the first eight bytes count.
+        pub head_mask: u64,
+        /// Last bytes that the path must have, under the mask.
+        pub tail: u64,
+        /// Which of the last eight bytes count.
+        pub tail_mask: u64,
+        /// Bits of pairs of bytes that the path must have.
+        pub bigrams: u64,
+        /// Bits of folders that the path must have.
+        pub folders: u64,
+        /// The rule's row.
+        pub rule: u32,
+        /// How many steps decide; 0 when the pattern does.
+        pub steps_len: u32,
+        /// The first step, when steps decide.
+        pub steps_start: u32,
+        /// The plain pattern.
+        pub pattern: StrRef,
+    }
+}
+
+records! {
+    /// One pattern of a rule that also takes away; the first of its steps that matches decides.
+    pub struct PatternRecord {
+        /// The plain pattern.
+        pub pattern: StrRef,
+        /// 1 when it takes away.
+        pub negated: u32,
+    }
+}
+
+/// What one scan of a path tells.
+struct PathFacts<'p> {
+    path: &'p str,
+    head: u64,
+    tail: u64,
+    bigrams: u64,
+    folders: u64,
+    first_folder: Option<&'p [u8]>,
+    name: &'p [u8],
+    extension: Option<&'p [u8]>,
+    double_extension: Option<&'p [u8]>,
+}
+
+impl<'p> PathFacts<'p> {
+    /// Nothing when `path` is empty, absolute, or has a `..`.
+    #[inline]
+    fn scan(path: &'p str) -> Option<Self> {
+        let mut path = path;
+        while let Some(rest) = path.strip_prefix("./") {
+            path = rest;
+        }
+        let bytes = path.as_bytes();
+        if matches!(bytes.first(), None | Some(b'/')) {
+            return None;
+        }
+        let (mut folders, mut start, mut first_folder) = (0, 0, None);
+        for slash in Slashes::new(bytes) {
+            let folder = &bytes[start..slash];
+            if folder == b".." {
+                return None;
+            }
+            folders |= folder_bit(folder);
+            first_folder = first_folder.or(Some(folder));
+            start = slash + 1;
+        }
+        let name = &bytes[start..];
+        if name == b".." {
+            return None;
+        }
+        let (mut extension, mut double_extension) = (None, None);
+        if let Some(last) = name.iter().rposition(|&byte| byte == b'.') {
+            extension = Some(&name[last + 1..]);
+            double_extension =
+                name[..last].iter().rposition(|&byte| byte == b'.').map(|first| &name[first + 1..]);
+        }
+        Some(PathFacts {
+            path,
+            head: first_word(bytes),
+            tail: last_word(bytes),
+            bigrams: bigram_bits(bytes),
+            folders,
+            first_folder,
+            name,
+            extension,
+            double_extension,
+        })
+    }
+}
+
+/// The places of `/`, found eight bytes at a time.
+struct Slashes<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    found: u64,
+}
+
+impl<'b> Slashes<'b> {
+    fn new(bytes: &'b [u8]) -> Self {
+        Slashes { bytes, at: 0, found: slash_bits(first_word(bytes)) }
+    }
+}
+
+impl Iterator for Slashes<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            self.at += 8;
+            self.found = slash_bits(first_word(self.bytes.get(self.at..)?));
+        }
+        let place = self.at + (self.found.trailing_zeros() / 8) as usize;
+        self.found &= self.found - 1;
+        Some(place)
+    }
+}
+
+/// The high bit of every byte of `word` that is a `/`, exactly.
+#[inline]
+fn slash_bits(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const LOW: u64 = u64::from_le_bytes([0x7F; 8]);
+    let other = word ^ (ONES * b'/' as u64);
+    !(((other & LOW) + LOW) | other | LOW)
+}
+
+#[inline]
+fn folder_bit(folder: &[u8]) -> u64 {
+    1 << (mix(first_word(folder) ^ (folder.len() as u64) << 56) >> 58)
+}
+
+#[inline]
+fn bigram_bits(bytes: &[u8]) -> u64 {
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    pairs.fold(0, |bits, (&a, &b)| bits | bigram_bit(a, b))
+}
+
+#[inline]
+fn bigram_bit(first: u8, second: u8) -> u64 {
+    1 << (first.wrapping_mul(31).wrapping_add(second) & 63)
+}
+
+fn key_hash(kind: KeyKind, text: &[u8]) -> u64 {
+    key_hash_of(kind, first_word(text), last_word(text), text.len())
+}
+
+#[inline]
+fn key_hash_of(kind: KeyKind, head: u64, tail: u64, len: usize) -> u64 {
+    fold(
+        head ^ 0x9E37_79B9_7F4A_7C15,
+        tail ^ (kind as u64) << 56 ^ (len as u64) << 32 ^ 0x8EBC_6AF0_9C88_C6E3,
+    )
+}
+
+fn pair_hash(folder: u32, extension: u32) -> u64 {
+    mix(u64::from(folder) << 32 | u64::from(extension))
+}
+
+/// The tables of a section that was checked.
+#[derive(Clone, Copy)]
+pub(crate) struct PathTables<'a> {
+    head: PathsRecord,
+    key_slots: Table<'a, u32>,
+    keys: Table<'a, KeyRecord>,
+    pair_slots: Table<'a, u32>,
+    pairs: Table<'a, PairRecord>,
+    rows: Table<'a, RowRecord>,
+    checks: Table<'a, CheckRecord>,
+    steps: Table<'a, PatternRecord>,
+    names: &'a str,
+}
+
+impl<'a> PathTables<'a> {
+    /// Cuts the section into its tables; nothing when the lengths do not add up.
+    #[inline]
+    pub(crate) fn new(section: &'a [u8], names: &'a str) -> Option<Self> {
+        let (head, mut rest) = section.split_at_checked(PathsRecord::SIZE)?;
+        let head = PathsRecord::read(head);
+        let tables = PathTables {
+            head,
+            key_slots: take(&mut rest, head.key_slots)?,
+            keys: take(&mut rest, head.keys)?,
+            pair_slots: take(&mut rest, head.pair_slots)?,
+            pairs: take(&mut rest, head.pairs)?,
+            rows: take(&mut rest, head.rows)?,
+            checks: take(&mut rest, head.checks)?,
+            steps: take(&mut rest, head.steps)?,
+            names,
+        };
+        rest.is_empty().then_some(tables)
+    }
+
+    /// Proves every index and reference, and the order that merging relies on.
+    pub(crate) fn check(&self, rule_count: u32) -> Result<(), Error> {
+        let fault = |what: &str| Err(Error::malformed(format!("paths: {what}")));
+        if self.head.reserved != 0 {
+            return fault("the reserved field is not zero");
+        }
+        for (slots, count) in [(self.key_slots, self.keys.len()), (self.pair_slots, self.pairs.len())] {
+            let sized =
+                slots.is_empty() && count == 0 || slots.len().is_power_of_two() && slots.len() > count;
+            if !sized || slots.iter().any(|slot| slot as usize > count) {
+                return fault("a slot names an entry that is not there");
+            }
+        }
+        let known = |rule: u32| rule < rule_count;
+        for row in self.rows.iter() {
+            let highest = 63 - (row.bits | 1).leading_zeros();
+            if row.bits == 0 || !row.word.checked_mul(64).is_some_and(|first| known(first + highest)) {
+                return fault("a row names a rule that is not there");
+            }
+        }
+        for check in self.checks.iter() {
+            let steps = (check.steps_start as usize).checked_add(check.steps_len as usize);
+            if !known(check.rule)
+                || !check.pattern.is_in(self.names)
+                || steps.is_none_or(|end| end > self.steps.len())
+            {
+                return fault("a check refers to what is not there");
+            }
+        }
+        if self.steps.iter().any(|step| !step.pattern.is_in(self.names) || step.negated > 1) {
+            return fault("a step refers to what is not there");
+        }
+        if self.keys.iter().any(|key| !key.text.is_in(self.names)) {
+            return fault("a key refers to a name that is not there");
+        }
+        let key_groups = self.keys.iter().map(|key| key.group);
+        let mut groups = key_groups.chain(self.pairs.iter().map(|pair| pair.group)).chain([self.head.base]);
+        if groups.all(|group| self.is_sorted(&group)) {
+            Ok(())
+        } else {
+            fault("a group is out of bounds or of order")
+        }
+    }
+
+    fn is_sorted(&self, group: &GroupRecord) -> bool {
+        let rows = self.rows.try_part(group.row_start, group.row_len);
+        let checks = self.checks.try_part(group.check_start, group.check_len);
+        rows.is_some_and(|rows| rows.iter().is_sorted_by(|a, b| a.word < b.word))
+            && checks.is_some_and(|checks| checks.iter().is_sorted_by(|a, b| a.rule <= b.rule))
+    }
+
+    #[inline]
+    fn key(&self, kind: KeyKind, text: &[u8]) -> Option<u32> {
+        let (head, tail) = (first_word(text), last_word(text));
+        let hash = key_hash_of(kind, head, tail, text.len());
+        probe(self.key_slots, hash, |index| {
+            let key = self.keys.at(index as usize);
+            key.head == head
+                && key.tail == tail
+                && (key.text.len as usize) == text.len()
+                && key.kind == kind as u32
+                && (text.len() <= 16 || key.text.of(self.names).as_bytes() == text)
+        })
+    }
+
+    #[inline]
+    fn pair(&self, folder: u32, extension: u32) -> Option<u32> {
+        probe(self.pair_slots, pair_hash(folder, extension), |index| {
+            let pair = self.pairs.at(index as usize);
+            pair.folder == folder && pair.extension == extension
+        })
+    }
+}
+
+/// Takes `count` records off the front of `rest`.
+#[inline]
+fn take<'a, R: Record>(rest: &mut &'a [u8], count: u32) -> Option<Table<'a, R>> {
+    let (table, tail) = rest.split_at_checked((count as usize).checked_mul(R::SIZE)?)?;
+    *rest = tail;
+    Some(Table::new(table))
+}
+
+/// Linear probing from the slot of `hash` to the first free one.
+#[inline]
+fn probe(slots: Table<'_, u32>, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    let mask = slots.len().checked_sub(1)?;
+    let mut slot = hash as usize & mask;
+    for _ in 0..slots.len() {
+        let index = slots.at(slot).checked_sub(1)?;
+        if is_it(index) {
+            return Some(index);
+        }
+        slot = (slot + 1) & mask;
+    }
+    None
+}
+
+/// What is left of one group while groups are merged.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    rows: Table<'a, RowRecord>,
+    checks: Table<'a, CheckRecord>,
+}
+
+impl Cursor<'_> {
+    #[inline]
+    fn word(&self) -> u32 {
+        let row = self.rows.get(0).map_or(u32::MAX, |row| row.word);
+        let check = self.checks.get(0).map_or(u32::MAX, |check| check.rule / 64);
+        row.min(check)
+    }
+}
+
+/// How many groups a path can have.
+const MAX_GROUPS: usize = 6;
+const EMPTY: Cursor<'static> = Cursor { rows: Table::new(&[]), checks: Table::new(&[]) };
+
+/// The rules of a path as words of 64 bits, in rising order.
+#[derive(Clone)]
+pub struct PathWords<'a, 'p> {
+    tables: PathTables<'a>,
+    facts: Option<Facts<'p>>,
+    cursors: [Cursor<'a>; MAX_GROUPS],
+    count: usize,
+}
+
+/// What checks need of a path.
+#[derive(Clone, Copy)]
+struct Facts<'p> {
+    path: &'p str,
+    head: u64,
+    tail: u64,
+    bigrams: u64,
+    folders: u64,
+}
+
+impl<'a, 'p> PathWords<'a, 'p> {
+    /// Scans `path` and finds its groups.
+    #[inline]
+    pub(crate) fn new(tables: PathTables<'a>, path: &'p str) -> Self {
+        let mut words = PathWords { tables, facts: None, cursors: [EMPTY; MAX_GROUPS], count: 0 };
+        if let Some(facts) = PathFacts::scan(path) {
+            words.find_groups(&facts);
+            let PathFacts { path, head, tail, bigrams, folders, .. } = facts;
+            words.facts = Some(Facts { path, head, tail, bigrams, folders });
+        }
+        words
+    }
+
+    #[inline]
+    fn find_groups(&mut self, facts: &PathFacts<'p>) {
+        let tables = self.tables;
+        self.push(&tables.head.base);
+        let keyed = |kind, text: Option<&[u8]>| text.and_then(|text| tables.key(kind, text));
+        let extension = keyed(KeyKind::Extension, facts.extension);
+        let folder = keyed(KeyKind::Folder, facts.first_folder);
+        let double = keyed(KeyKind::DoubleExtension, facts.double_extension);
+        let name = tables.key(KeyKind::Name, facts.name);
+        for key in [extension, double, name, folder].into_iter().flatten() {
+            self.push(&tables.keys.at(key as usize).group);
+        }
+        if let (Some(folder), Some(extension)) = (folder, extension)
+            && let Some(pair) = tables.pair(folder, extension)
+        {
+            self.push(&tables.pairs.at(pair as usize).group);
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, group: &GroupRecord) {
+        let rows = self.tables.rows.part(group.row_start, group.row_len);
+        let checks = self.tables.checks.part(group.check_start, group.check_len);
+        if !rows.is_empty() || !checks.is_empty() {
+            self.cursors[self.count] = Cursor { rows, checks };
+            self.count += 1;
+        }
+    }
+}
+
+impl Iterator for PathWords<'_, '_> {
+    /// Index of the word, and its bits; never zero bits.
+    type Item = (u32, u64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u32, u64)> {
+        let facts = self.facts?;
+        loop {
+            let cursors = &mut self.cursors[..self.count];
+            let word = cursors.iter().map(Cursor::word).min()?;
+            if word == u32::MAX {
+                return None;
+            }
+            let mut bits = 0;
+            for cursor in cursors.iter_mut() {
+                if let Some((row, rest)) = cursor.rows.split_first()
+                    && row.word == word
+                {
+                    bits |= row.bits;
+                    cursor.rows = rest;
+                }
+            }
+            for cursor in cursors {
+                while let Some((check, rest)) = cursor.checks.split_first()
+                    && check.rule / 64 == word
+                {
+                    cursor.checks = rest;
+                    if check.may_match(&facts) {
+                        let bit = 1 << (check.rule % 64);
+                        if bits & bit == 0 && check.matches(&self.tables, facts.path) {
+                            bits |= bit;
+                        }
+                    }
+                }
+            }
+            if bits != 0 {
+                return Some((word, bits));
+            }
+        }
+    }
+}
+
+impl CheckRecord {
+    /// Whether nothing that was found in the scan speaks against a match.
+    #[inline]
+    fn may_match(&self, facts: &Facts<'_>) -> bool {
+        let head = (self.head ^ facts.head) & self.head_mask;
+        let tail = (self.tail ^ facts.tail) & self.tail_mask;
+        let missing = self.bigrams & !facts.bigrams | self.folders & !facts.folders;
+        head | tail | missing == 0
+    }
+
+    #[inline(never)]
+    fn matches(&self, tables: &PathTables<'_>, path: &str) -> bool {
+        let steps = tables.steps.part(self.steps_start, self.steps_len);
+        if steps.is_empty() {
+            return matches(self.pattern.of(tables.names), path);
+        }
+        let decisive = steps.iter().find(|step| matches(step.pattern.of(tables.names), path));
+        decisive.is_some_and(|step| step.negated == 0)
+    }
+}
+
+/// Gathers patterns and files them by shape.
+#[derive(Default)]
+pub(crate) struct PathsBuilder {
+    base: GroupDraft,
+    keys: BTreeMap<(KeyKind, String), GroupDraft>,
+    pairs: BTreeMap<(String, String), GroupDraft>,
+    steps: Vec<PatternRecord>,
+}
+
+#[derive(Default)]
+struct GroupDraft {
+    rules: BTreeSet<u32>,
+    checks: Vec<CheckRecord>,
+}
+
+impl PathsBuilder {
+    /// A rule for every path.
+    pub(crate) fn everywhere(&mut self, rule: u32) {
+        self.base.rules.insert(rule);
+    }
+
+    /// A rule for the paths that `globs` mean; `intern` puts a string into the names.
+    pub(crate) fn scoped(&mut self, rule: u32, globs: &GlobList, intern: &mut impl FnMut(&str) -> StrRef) {
+        let takes_away = globs.steps().any(|(negated, _)| negated);
+        let (steps_start, mut steps_len) = (self.steps.len() as u32, 0);
+        if takes_away {
+            for (negated, plain) in globs.steps().rev() {
+                let steps = plain.iter().map(|glob| PatternRecord {
+                    pattern: intern(glob.as_str()),
+                    negated: u32::from(negated),
+                });
+                self.steps.extend(steps);
+            }
+            steps_len = self.steps.len() as u32 - steps_start;
+        }
+        for glob in globs.steps().filter(|(negated, _)| !negated).flat_map(|(_, plain)| plain) {
+            let shape = Shape::of(glob.as_str());
+            let group = self.group(shape.key);
+            if shape.decided && !takes_away {
+                group.rules.insert(rule);
+                continue;
+            }
+            let mut check = needs_of(glob.as_str());
+            check.rule = rule;
+            check.pattern = intern(glob.as_str());
+            check.steps_start = steps_start;
+            check.steps_len = steps_len;
+            group.checks.push(check);
+        }
+    }
+
+    fn group(&mut self, key: ShapeKey) -> &mut GroupDraft {
+        match key {
+            ShapeKey::None => &mut self.base,
+            ShapeKey::One(kind, text) => self.keys.entry((kind, text)).or_default(),
+            ShapeKey::Pair(folder, extension) => {
+                self.keys.entry((KeyKind::Folder, folder.clone())).or_default();
+                self.keys.entry((KeyKind::Extension, extension.clone())).or_default();
+                self.pairs.entry((folder, extension)).or_default()
+            }
+        }
+    }
+
+    /// Writes the section.
+    pub(crate) fn finish(mut self, intern: &mut impl FnMut(&str) -> StrRef) -> Vec<u8> {
+        let mut tables = TablesDraft::default();
+        let everywhere = core::mem::take(&mut self.base.rules);
+        let base = tables.group(GroupDraft { rules: everywhere.clone(), ..self.base }, &BTreeSet::new());
+        let mut indexes = BTreeMap::new();
+        let mut keys = Vec::new();
+        for ((kind, text), group) in self.keys {
+            indexes.insert((kind, text.clone()), keys.len() as u32);
+            keys.push(KeyRecord {
+                head: first_word(text.as_bytes()),
+                tail: last_word(text.as_bytes()),
+                text: intern(&text),
+                kind: kind as u32,
+                group: tables.group(group, &everywhere),
+            });
+        }
+        let mut pairs = Vec::new();
+        for ((folder, extension), group) in self.pairs {
+            pairs.push(PairRecord {
+                folder: indexes[&(KeyKind::Folder, folder)],
+                extension: indexes[&(KeyKind::Extension, extension)],
+                group: tables.group(group, &everywhere),
+            });
+        }
+        let key_hashes = indexes.iter().map(|((kind, text), _)| key_hash(*kind, text.as_bytes()));
+        let key_slots = slots(key_hashes);
+        let pair_slots = slots(pairs.iter().map(|pair| pair_hash(pair.folder, pair.extension)));
+        let count = |len: usize| len as u32;
+        let head = PathsRecord {
+            key_slots: count(key_slots.len()),
+            keys: count(keys.len()),
+            pair_slots: count(pair_slots.len()),
+            pairs: count(pairs.len()),
+            rows: count(tables.rows.len()),
+            checks: count(tables.checks.len()),
+            steps: count(self.steps.len()),
+            reserved: count(0),
+            base,
+        };
+        [
+            to_bytes(&[head]),
+            to_bytes(&key_slots),
+            to_bytes(&keys),
+            to_bytes(&pair_slots),
+            to_bytes(&pairs),
+            to_bytes(&tables.rows),
+            to_bytes(&tables.checks),
+            to_bytes(&self.steps),
+        ]
+        .concat()
+    }
+}
+
+/// Rows and checks as they are laid out; equal rows are stored once.
+#[derive(Default)]
+struct TablesDraft {
+    rows: Vec<RowRecord>,
+    checks: Vec<CheckRecord>,
+    known: BTreeMap<Vec<(u32, u64)>, u32>,
+}
+
+impl TablesDraft {
+    /// Lays out a group, without what `everywhere` says already.
+    fn group(&mut self, group: GroupDraft, everywhere: &BTreeSet<u32>) -> GroupRecord {
+        let mut words: BTreeMap<u32, u64> = BTreeMap::new();
+        for rule in group.rules.difference(everywhere) {
+            *words.entry(rule / 64).or_default() |= 1 << (rule % 64);
+        }
+        let words: Vec<(u32, u64)> = words.into_iter().collect();
+        let row_len = words.len() as u32;
+        let row_start = *self.known.entry(words).or_insert_with_key(|words| {
+            let start = self.rows.len() as u32;
+            let records = words.iter().map(|&(word, bits)| RowRecord { word: word, bits: bits });
+            self.rows.extend(records);
+            start
+        });
+        let mut checks = group.checks;
+        checks.retain(|check| !everywhere.contains(&check.rule) && !group.rules.contains(&check.rule));
+        checks.sort_by_key(|check| (check.rule, check.pattern.offset, check.pattern.len));
+        checks.dedup();
+        let check_start = self.checks.len() as u32;
+        let check_len = checks.len() as u32;
+        self.checks.extend(checks);
+        GroupRecord { row_start: row_start, row_len, check_start, check_len }
+    }
+}
+
+/// Open addressing, at most half full.
+fn slots(hashes: impl ExactSizeIterator<Item = u64>) -> Vec<u32> {
+    if hashes.len() == 0 {
+        return Vec::new();
+    }
+    let len = (hashes.len() * 2).next_power_of_two();
+    let mut slots = vec![0; len];
+    for (index, hash) in hashes.enumerate() {
+        let mut slot = hash as usize & (len - 1);
+        while slots[slot] != 0 {
+            slot = (slot + 1) & (len - 1);
+        }
+        slots[slot] = index as u32 + 1;
+    }
+    slots
+}
+
+/// What a plain pattern is filed under.
+struct Shape {
+    key: ShapeKey,
+    /// The key alone decides the match.
+    decided: bool,
+}
+
+enum ShapeKey {
+    None,
+    One(KeyKind, String),
+    Pair(String, String),
+}
+
+impl Shape {
+    fn of(pattern: &str) -> Shape {
+        let components: Vec<&str> = pattern.split('/').collect();
+        let file = components[components.len() - 1];
+        let folder = if components.len() > 1 { literal(components[0]) } else { None };
+        if file == "**" {
+            return match folder {
+                Some(folder) => Shape::new(ShapeKey::One(KeyKind::Folder, folder), components.len() == 2),
+                None => Shape::new(ShapeKey::None, components.len() == 1),
+            };
+        }
+        if let Some(name) = literal(file) {
+            let anywhere = components.len() == 2 && components[0] == "**";
+            return Shape::new(ShapeKey::One(KeyKind::Name, name), anywhere);
+        }
+        let suffix = literal_suffix(file);
+        let only_suffix = file.starts_with('*') && tokens(file).skip(1).all(|(literal, _)| literal.is_some());
+        let mut dots = suffix.rmatch_indices('.').map(|(at, _)| at);
+        match (dots.next(), dots.next(), folder) {
+            (Some(_), Some(first), _) => {
+                let decided = only_suffix && first == 0 && components == ["**", file];
+                Shape::new(ShapeKey::One(KeyKind::DoubleExtension, suffix[first + 1..].into()), decided)
+            }
+            (Some(last), None, Some(folder)) => {
+                let decided = only_suffix && last == 0 && components.len() == 3 && components[1] == "**";
+                Shape::new(ShapeKey::Pair(folder, suffix[last + 1..].into()), decided)
+            }
+            (Some(last), None, None) => {
+                let decided = only_suffix && last == 0 && components == ["**", file];
+                Shape::new(ShapeKey::One(KeyKind::Extension, suffix[last + 1..].into()), decided)
+            }
+            (None, _, Some(folder)) => Shape::new(ShapeKey::One(KeyKind::Folder, folder), false),
+            (None, _, None) => Shape::new(ShapeKey::None, false),
+        }
+    }
+
+    fn new(key: ShapeKey, decided: bool) -> Shape {
+        Shape { key, decided }
+    }
+}
+
+/// What a component's names must end with.
+fn literal_suffix(component: &str) -> String {
+    tokens(component).fold(String::new(), |mut suffix, (literal, _)| {
+        match literal {
+            Some(literal) => suffix.push(literal),
+            None => suffix.clear(),
+        }
+        suffix
+    })
+}
+
+/// The words and bits that every path of a plain pattern has; the rest of the record is zero.
+fn needs_of(pattern: &str) -> CheckRecord {
+    let mut check = CheckRecord::default();
+    let runs = literal_runs(pattern);
+    if let Some(first) = runs.first() {
+        let head = first.as_bytes();
+        check.head = first_word(head);
+        check.head_mask = first_word(&[0xFF; 8][..head.len().min(8)]);
+    }
+    if let Some(last) = runs.last() {
+        let tail = last.as_bytes();
+        check.tail = last_word(tail);
+        check.tail_mask = last_word(&[0xFF; 8][..tail.len().min(8)]);
+    }
+    let bigrams = runs.iter().fold(0, |bits, run| bits | bigram_bits(run.as_bytes()));
+    check.bigrams = bigrams;
+    let components: Vec<&str> = pattern.split('/').collect();
+    let folders = components[..components.len() - 1].iter().filter_map(|folder| literal(folder));
+    check.folders = folders.fold(0, |bits, folder| bits | folder_bit(folder.as_bytes()));
+    check
+}
+
+/// Texts that every path of a plain pattern contains; the first begins it and the last ends it.
+fn literal_runs(pattern: &str) -> Vec<String> {
+    let mut runs = vec![String::new()];
+    let mut push = |literal: Option<char>| match literal {
+        Some(literal) => runs.last_mut().expect("one run from the start").push(literal),
+        None => runs.push(String::new()),
+    };
+    for (index, component) in pattern.split('/').enumerate() {
+        let crosses = component == "**";
+        if index > 0 && !crosses {
+            // The slash in front is there, unless the `**` before it begins the pattern.
+            push(if pattern.starts_with("**/") && index == 1 { None } else { Some('/') });
+        }
+        if crosses {
+            // `a/**` has the slash behind `a` for certain, `a/**/b` has one slash or more.
+            if index > 0 {
+                push(Some('/'));
+            }
+            push(None);
+        } else {
+            tokens(component).for_each(|(literal, _)| push(literal));
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tables(rules: &[&[&str]]) -> (Vec<u8>, String) {
+        let mut names = String::new();
+        let mut intern = |text: &str| {
+            let offset = names.len() as u32;
+            names.push_str(text);
+            StrRef { offset, len: text.len() as u32 }
+        };
+        let mut builder = PathsBuilder::default();
+        for (rule, globs) in rules.iter().enumerate() {
+            builder.scoped(rule as u32, &GlobList::parse(globs).expect("in order"), &mut intern);
+        }
+        (builder.finish(&mut intern), names)
+    }
+
+    fn ask(rules: &[&[&str]], path: &str) -> Vec<u32> {
+        let (section, names) = tables(rules);
+        let tables = PathTables::new(&section, &names).expect("lengths add up");
+        tables.check(rules.len() as u32).expect("what was built is in order");
+        let words = PathWords::new(tables, path);
+        words
+            .flat_map(|(word, bits)| {
+                (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_shape_is_found() {
+        let rules: &[&[&str]] = &[
+            &["**"],
+            &["*.rs"],
+            &["**/*.d.ts"],
+            &["Makefile"],
+            &["src/**"],
+            &["src/**/*.rs"],
+            &["src/*.rs"],
+            &["src/parser/**"],
+            &["docker-compose*.yml"],
+            &["**/tests/**"],
+            &["a/b/c.rs"],
+            &["*.rs", "!src/gen/**"],
+        ];
+        assert_eq!(ask(rules, "src/parser/lexer.rs"), [0, 1, 4, 5, 7, 11]);
+        assert_eq!(ask(rules, "./src/main.rs"), [0, 1, 4, 5, 6, 11]);
+        assert_eq!(ask(rules, "src/gen/a.rs"), [0, 1, 4, 5]);
+        assert_eq!(ask(rules, "x/y.d.ts"), [0, 2]);
+        assert_eq!(ask(rules, "deep/Makefile"), [0, 3]);
+        assert_eq!(ask(rules, "docker-compose.prod.yml"), [0, 8]);
+        assert_eq!(ask(rules, "x/tests/y"), [0, 9]);
+        assert_eq!(ask(rules, "a/b/c.rs"), [0, 1, 10, 11]);
+        assert_eq!(ask(rules, "src"), [0]);
+    }
+
+    #[test]
+    fn paths_that_are_not_below_the_project_match_nothing() {
+        for path in ["", "/src/a.rs", "..", "../a.rs", "src/../a.rs", "src/.."] {
+            assert_eq!(ask(&[&["**"], &["*.rs"]], path), [0; 0], "{path}");
+        }
+    }
+
+    #[test]
+    fn runs_are_what_every_match_contains() {
+        let runs =
+            |pattern| literal_runs(pattern).into_iter().filter(|run| !run.is_empty()).collect::<Vec<_>>();
+        assert_eq!(runs("**/a.rs"), ["a.rs"]);
+        assert_eq!(runs("a/**/b"), ["a/", "/b"]);
+        assert_eq!(runs("a/b*c/d"), ["a/b", "c/d"]);
+        assert_eq!(runs("**/a/**"), ["a/"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Prints the module: the bytes, the pack, a constant for every rule.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use driven_format::{RuleHead, Tables, constant_path};
+use proc_macro::{Delimiter, Group, Literal, TokenStream, TokenTree};
+
+use crate::arguments::Arguments;
+use crate::embed::FileName;
+
+/// Stands for the path of the crate `driven` in the printed text.
+const CRATE: &str = "__driven";
+/// Stands for the bytes of the pack.
+const BYTES: &str = "__driven_bytes";
+
+/// Where the bytes in the binary come from.
+pub(crate) enum Source<'s> {
+    /// From the file, which rustc reads again.
+    File(&'s FileName),
+    /// From what was proved: rustc can't read another file than the one whose signature holds.
+    Proved { file: &'s FileName, key: &'s str },
+}
+
+pub(crate) fn module(
+    arguments: &Arguments,
+    tables: &Tables<'_>,
+    source: &Source<'_>,
+) -> Result<TokenStream, String> {
+    let len = tables.bytes().len();
+    let root: String = tables.root_digest().as_bytes().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let mut text = String::new();
+    let bytes = match source {
+        Source::File(file) => format!("*{}", include(file)),
+        Source::Proved { file, key } => {
+            let key = FileName { variable: "CARGO_MANIFEST_DIR", below: (*key).into() };
+            // Only so that Cargo knows of both files; nothing refers to the constants.
+            let _ = write!(text, "const _: &[u8] = {}; const _: &[u8] = {};", include(file), include(&key));
+            format!("*{BYTES}")
+        }
+    };
+    let name = tables.manifest().name();
+    let about = if name.is_empty() {
+        "The rules, embedded.".into()
+    } else {
+        format!("The rules of `{name}`, embedded.")
+    };
+    let _ = write!(
+        text,
+        "
+        static BYTES: {CRATE}::__private::Aligned<[u8; {len}]> = {CRATE}::__private::Aligned({bytes});
+        #[doc = {about:?}]
+        pub static PACK: {CRATE}::Pack<'static> =
+            unsafe {{ {CRATE}::__private::trusted(&BYTES.0, b\"{root}\", {len}) }};
+        /// Tells the names of this pack's rules from those of others.
+        #[derive(Clone, Copy, Debug)]
+        pub enum Module {{}}
+        /// The name of a rule that this pack has.
+        pub type Id = {CRATE}::Embedded<Module>;
+        /// The rule with this name; there is one for certain.
+        #[must_use]
+        pub fn get(id: Id) -> {CRATE}::RuleView<'static> {{ id.of(&PACK) }}
+        /// A name for every rule.
+        pub mod ids {{ {} }}
+        ",
+        ids(tables)?
+    );
+    let parsed: TokenStream = text.parse().map_err(|err| format!("the module does not parse: {err}"))?;
+    let body = fill_in(parsed, &arguments.krate, tables.bytes());
+    let documentation: TokenStream = format!("#[doc = {about:?}]").parse().expect("an attribute");
+    let mut tokens: Vec<TokenTree> = documentation.into_iter().collect();
+    tokens.extend(arguments.head.iter().cloned());
+    tokens.extend("mod".parse::<TokenStream>().expect("a keyword"));
+    tokens.push(arguments.module.clone());
+    tokens.push(TokenTree::Group(Group::new(Delimiter::Brace, body)));
+    Ok(tokens.into_iter().collect())
+}
+
+fn include(file: &FileName) -> String {
+    format!(
+        "{CRATE}::__private::include_bytes!({CRATE}::__private::concat!({CRATE}::__private::env!({:?}), \"/\", {:?}))",
+        file.variable, file.below
+    )
+}
+
+/// Constants by module.
+#[derive(Default)]
+struct Names<'a> {
+    constants: BTreeMap<String, RuleHead<'a>>,
+    modules: BTreeMap<String, Names<'a>>,
+}
+
+fn ids(tables: &Tables<'_>) -> Result<String, String> {
+    let mut root = Names::default();
+    for rule in tables.rules() {
+        let mut path = constant_path(rule.id());
+        let constant = path.pop().unwrap_or_default();
+        let names =
+            path.into_iter().fold(&mut root, |names, module| names.modules.entry(module).or_default());
+        if let Some(other) = names.constants.insert(constant.clone(), rule) {
+            return Err(format!(
+                "the rules `{}` and `{}` give one constant, `{constant}`",
+                other.id(),
+                rule.id()
+            ));
+        }
+    }
+    let mut text = String::new();
+    print_names(&root, 1, &mut text)?;
+    Ok(text)
+}
+
+fn print_names(names: &Names<'_>, depth: usize, text: &mut String) -> Result<(), String> {
+    let up = "super::".repeat(depth);
+    for (constant, rule) in &names.constants {
+        if names.modules.contains_key(constant) {
+            return Err(format!("`{constant}` would be a constant and a module"));
+        }
+        let description = rule.description();
+        let doc = if description.is_empty() { format!("`{}`", rule.id()) } else { description.to_owned() };
+        let _ = write!(
+            text,
+            "#[doc = {doc:?}] pub const {constant}: {up}Id = {CRATE}::__private::embedded({}, {:?});",
+            rule.row(),
+            rule.id()
+        );
+    }
+    for (module, inner) in &names.modules {
+        let _ = write!(text, "#[doc = \"Rules below this folder.\"] pub mod {module} {{");
+        print_names(inner, depth + 1, text)?;
+        text.push('}');
+    }
+    Ok(())
+}
+
+/// Puts the crate's path and the bytes where they are stood for.
+fn fill_in(tokens: TokenStream, krate: &TokenTree, bytes: &[u8]) -> TokenStream {
+    let filled = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let mut filled = Group::new(group.delimiter(), fill_in(group.stream(), krate, bytes));
+            filled.set_span(group.span());
+            TokenTree::Group(filled)
+        }
+        TokenTree::Ident(ident) => match ident.to_string().as_str() {
+            CRATE => krate.clone(),
+            BYTES => TokenTree::Literal(Literal::byte_string(bytes)),
+            _ => TokenTree::Ident(ident),
+        },
+        other => other,
+    });
+    filled.collect()
+}

@@ -1,0 +1,105 @@
+//! The one error of this crate.
+
+use core::fmt;
+
+#[cfg(feature = "std")]
+use std::path::PathBuf;
+
+/// What stands behind an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file can't be read.
+    Io,
+    /// The bytes are no pack that this version reads.
+    Pack,
+    /// The content does not have the digest that the pack states.
+    Digest,
+    /// Not signed as was asked for.
+    Trust,
+}
+
+/// Why a pack can't be opened or trusted.
+#[derive(Debug)]
+pub struct Error(Cause);
+
+#[derive(Debug)]
+enum Cause {
+    Format(driven_format::Error),
+    #[cfg(feature = "std")]
+    InFile(PathBuf, driven_format::Error),
+    #[cfg(feature = "std")]
+    Io(PathBuf, std::io::Error),
+}
+
+impl Error {
+    /// What kind of fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        use driven_format::ErrorKind as Format;
+        let format = match &self.0 {
+            Cause::Format(err) => err.kind(),
+            #[cfg(feature = "std")]
+            Cause::InFile(_, err) => err.kind(),
+            #[cfg(feature = "std")]
+            Cause::Io(..) => return ErrorKind::Io,
+        };
+        match format {
+            Format::Digest => ErrorKind::Digest,
+            Format::Unsigned | Format::UnknownKey | Format::Signature | Format::Key => ErrorKind::Trust,
+            _ => ErrorKind::Pack,
+        }
+    }
+
+    /// A stable word for programs and logs.
+    pub fn code(&self) -> &'static str {
+        match &self.0 {
+            Cause::Format(err) => err.code(),
+            #[cfg(feature = "std")]
+            Cause::InFile(_, err) => err.code(),
+            #[cfg(feature = "std")]
+            Cause::Io(..) => "io",
+        }
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn io(path: &std::path::Path, err: std::io::Error) -> Self {
+        Error(Cause::Io(path.into(), err))
+    }
+
+    /// The same fault, with the file it was found in.
+    #[cfg(feature = "std")]
+    pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
+        match self.0 {
+            Cause::Format(err) => Error(Cause::InFile(path.into(), err)),
+            other => Error(other),
+        }
+    }
+}
+
+impl From<driven_format::Error> for Error {
+    fn from(err: driven_format::Error) -> Self {
+        Error(Cause::Format(err))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Cause::Format(err) => err.fmt(f),
+            #[cfg(feature = "std")]
+            Cause::InFile(path, err) => write!(f, "{}: {err}", path.display()),
+            #[cfg(feature = "std")]
+            Cause::Io(path, err) => write!(f, "{}: {err}", path.display()),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.0 {
+            #[cfg(feature = "std")]
+            Cause::Io(_, err) => Some(err),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Rules for AI coding assistants as a build artefact.
+//!
+//! A `build.rs` compiles a folder of rules into one pack; [`include_rules!`]
+//! embeds it, proved at compile time; a program asks it questions and reads the
+//! answers in place, without parsing and without copies.
+//!
+//! ```
+//! # use driven::Pack;
+//! # let bytes = driven::doc_pack();
+//! let pack = Pack::open(&bytes)?;
+//! for rule in pack.for_path("src/parser/lexer.rs") {
+//!     println!("{}: {}", rule.id(), rule.description());
+//! }
+//! assert!(pack.rule("error-handling").is_some());
+//! # Ok::<(), driven::Error>(())
+//! ```
+//!
+//! # Which type to use
+//! | you have | use | proved |
+//! |---|---|---|
+//! | rules in your own crate | [`include_rules!`] | all, at compile time |
+//! | bytes in memory | [`Pack::open`] | structure and all text |
+//! | a file | [`PackBuf::open`] | structure and all text |
+//! | a large pack of which you read little | [`LazyPack`], [`LazyPackBuf`] | tables and names; a body when it is read |
+//! | a need to know who stands behind it | `verify` of either | digests and a signature |
+//!
+//! Views are `Copy`, borrow the pack and allocate nothing; packs are `Send` and `Sync`.
+//!
+//! # Features
+//! - `std` (default): files, and faster proof of UTF-8. Without it the crate needs `alloc` alone.
+//! - `macros` (default): [`include_rules!`].
+//! - `trust`: Ed25519 keys and `verify`.
+//! - `mmap`: packs mapped into memory.
+//! - `pure`: BLAKE3 without a C compiler.
+
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod embed;
+mod error;
+#[allow(unsafe_code)]
+mod map;
+mod pack;
+mod path;
+mod query;
+mod view;
+
+pub use driven_format::{
+    Activation, Capabilities, Capability, Category, Digest, ManifestView, NodeKind, OriginView, OutlineNode,
+    Section, StepKind, StepView, StrList, file_hash,
+};
+pub use embed::Embedded;
+pub use error::{Error, ErrorKind};
+#[cfg(feature = "mmap")]
+pub use map::MappedPack;
+#[cfg(feature = "std")]
+pub use map::{LazyPackBuf, PackBuf};
+#[cfg(feature = "trust")]
+pub use pack::Verified;
+pub use pack::{LazyPack, Pack, Proved};
+pub use path::ProjectPath;
+pub use query::{PathRules, RowRules, Rules};
+pub use view::{ItemView, LazyRuleView, PersonaView, RuleView, SectionView, WorkflowView};
+
+#[cfg(feature = "trust")]
+pub use driven_format::trust::{KeyId, PublicKey};
+
+/// Embeds the rules that the build script compiled, as a module.
+///
+/// ```ignore
+/// driven::include_rules!(pub mod rules);
+/// ```
+///
+/// The module holds
+/// - `pub static PACK: Pack<'static>`, ready without any work at run time,
+/// - `pub mod ids`, a constant for every rule (`ids::rust::ERROR_HANDLING`) with the rule's description as its docs,
+/// - `pub fn get(id: Id) -> RuleView<'static>`, which can't fail.
+///
+/// Arguments follow the module as `key = "literal"`:
+/// - `pack = "name"`: the pack that the build script wrote under this name, when it is not the module's own.
+/// - `file = "path"`: a ready-made pack, relative to `Cargo.toml`.
+/// - `trust = "path"`: the public key that must have signed the pack, relative to `Cargo.toml`; the signature is
+///   proved while the crate compiles. Needs the feature `trust`.
+#[cfg(feature = "macros")]
+#[macro_export]
+macro_rules! include_rules {
+    ($($arguments:tt)*) => { $crate::__private::expand! { $crate $($arguments)* } };
+}
+
+/// What expansions of the macros name. No part of the public face.
+#[doc(hidden)]
+pub mod __private {
+    pub use core::{concat, env, include_bytes};
+
+    #[cfg(feature = "macros")]
+    pub use driven_macros::expand;
+
+    pub use crate::embed::{Aligned, embedded};
+    pub use crate::map::trusted;
+}
+
+/// A small pack for the examples in these docs.
+#[doc(hidden)]
+pub fn doc_pack() -> alloc::vec::Vec<u8> {
+    use driven_format::{PackBuilder, Rule};
+
+    let mut rule = Rule::new("error-handling", "# Errors\n- Return them.\n- Add context.\n");
+    rule.description = "How errors are handled".into();
+    rule.tags = alloc::vec!["errors".into()];
+    rule.globs = alloc::vec!["src/**/*.rs".into()];
+    rule.activation = Activation::Globs;
+    let node = |kind, level, start, len| OutlineNode { kind, level, start, len };
+    rule.outline = alloc::vec![
+        node(NodeKind::Section, 1, 0, 38),
+        node(NodeKind::Title, 1, 2, 6),
+        node(NodeKind::Bullet, 1, 11, 12),
+        node(NodeKind::Bullet, 1, 26, 12),
+    ];
+    PackBuilder::new("docs", 1).rule(rule).finish().expect("the example is in order")
+}

@@ -1,0 +1,104 @@
+//! The one module with `unsafe`: text that was proved earlier, and mapped files.
+//!
+//! Who owes what is `docs/SAFETY.md`; each block here answers its rules in order.
+
+#[cfg(feature = "std")]
+mod owned;
+
+use driven_format::Tables;
+
+#[cfg(feature = "std")]
+pub use self::owned::{LazyPackBuf, PackBuf};
+use crate::pack::Pack;
+
+/// Makes a pack of bytes that were proved before, in a constant and without work.
+///
+/// # Safety
+/// `Tables::check` and `Tables::check_bodies` accepted exactly these bytes. The
+/// length and the root digest are compared, so that a file that was swapped
+/// between two reads is refused; they do not prove the bytes.
+///
+/// # Panics
+/// When length or root digest differ; in a constant that is a compile error.
+#[doc(hidden)]
+pub const unsafe fn trusted(bytes: &'static [u8], root: &[u8; 32], len: usize) -> Pack<'static> {
+    assert!(bytes.len() == len, "the pack changed while it was compiled in");
+    let stated = bytes.split_at(32).1;
+    let mut at = 0;
+    while at < 32 {
+        assert!(stated[at] == root[at], "the pack changed while it was compiled in");
+        at += 1;
+    }
+    // SAFETY: the caller vouches that both texts of these bytes were proved.
+    unsafe { reopen(bytes) }
+}
+
+/// Makes a pack of bytes that were proved before.
+///
+/// # Safety
+/// `Tables::check` and `Tables::check_bodies` accepted exactly these bytes.
+pub(crate) const unsafe fn reopen(bytes: &[u8]) -> Pack<'_> {
+    let [names, bodies] = Tables::text_ranges(bytes);
+    // SAFETY: `check` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
+    let names = unsafe { text(bytes, names) };
+    // SAFETY: `check_bodies` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
+    let bodies = unsafe { text(bytes, bodies) };
+    Pack::assume_proved(Tables::assume_checked(bytes, names), bodies)
+}
+
+/// Makes a lazy pack of bytes that were proved before.
+///
+/// # Safety
+/// `Tables::check` accepted exactly these bytes.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn reopen_lazy(bytes: &[u8]) -> crate::pack::LazyPack<'_> {
+    let [names, _] = Tables::text_ranges(bytes);
+    // SAFETY: `check` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
+    let names = unsafe { text(bytes, names) };
+    crate::pack::LazyPack::assume_proved(Tables::assume_checked(bytes, names))
+}
+
+/// # Safety
+/// The range of offset and length is within `bytes` and is UTF-8.
+const unsafe fn text(bytes: &[u8], (offset, len): (usize, usize)) -> &str {
+    let bytes = bytes.split_at(offset).1.split_at(len).0;
+    // SAFETY: the caller vouches that the range is UTF-8; `split_at` panics outside of it.
+    unsafe { core::str::from_utf8_unchecked(bytes) }
+}
+
+/// A pack file mapped into memory.
+///
+/// For large packs of which little is read. A small one is faster with
+/// [`PackBuf::open`](crate::PackBuf::open), which also has no duty attached.
+#[cfg(feature = "mmap")]
+#[derive(Debug)]
+pub struct MappedPack {
+    map: memmap2::Mmap,
+}
+
+#[cfg(feature = "mmap")]
+impl MappedPack {
+    /// Maps a file and proves its tables and names.
+    ///
+    /// # Errors
+    /// A file that can't be mapped, or is no pack.
+    ///
+    /// # Safety
+    /// Nobody, in this program or another, may write to the file or cut it off
+    /// while the map or anything borrowed from it lives: text was proved once and
+    /// is read many times. Files that are only ever replaced by renaming another
+    /// one over them are safe.
+    pub unsafe fn map(file: &std::fs::File) -> Result<Self, crate::Error> {
+        let failed = |err| crate::Error::io(std::path::Path::new("(mapped file)"), err);
+        // SAFETY: the caller vouches that the file does not change (docs/SAFETY.md, rule 2).
+        let map = unsafe { memmap2::Mmap::map(file) }.map_err(failed)?;
+        Tables::check(&map)?;
+        Ok(MappedPack { map })
+    }
+
+    /// The pack; its bodies are proved as they are read.
+    pub fn as_lazy(&self) -> crate::LazyPack<'_> {
+        // SAFETY: `map` checked these bytes, and its caller vouches that they do not change.
+        unsafe { reopen_lazy(&self.map) }
+    }
+}

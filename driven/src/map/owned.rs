@@ -1,0 +1,101 @@
+//! Packs that own their bytes, read from files.
+
+use alloc::vec::Vec;
+use core::fmt;
+use std::path::Path;
+
+use driven_format::Tables;
+
+use super::{reopen, reopen_lazy};
+use crate::error::Error;
+use crate::pack::{LazyPack, Pack};
+
+/// A pack that owns its bytes; structure and all text are proved.
+///
+/// ```
+/// # let dir = std::env::temp_dir().join(format!("driven-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir)?;
+/// # let path = dir.join("rules.drv");
+/// # std::fs::write(&path, driven::doc_pack())?;
+/// let pack = driven::PackBuf::open(&path)?;
+/// assert_eq!(pack.as_pack().len(), 1);
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct PackBuf(Vec<u8>);
+
+impl PackBuf {
+    /// Reads a file and proves it.
+    ///
+    /// # Errors
+    /// A file that can't be read or is no pack; the error names it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|err| Error::io(path, err))?;
+        PackBuf::from_vec(bytes).map_err(|err| err.in_file(path))
+    }
+
+    /// Proves bytes and keeps them.
+    ///
+    /// # Errors
+    /// Bytes that are no pack.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, Error> {
+        Pack::open(&bytes)?;
+        Ok(PackBuf(bytes))
+    }
+
+    /// The pack.
+    #[inline]
+    pub fn as_pack(&self) -> Pack<'_> {
+        // SAFETY: `from_vec`, the only way to a `PackBuf`, proved these bytes; nothing gives them out to be changed.
+        unsafe { reopen(&self.0) }
+    }
+
+    /// The bytes of the pack.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl fmt::Debug for PackBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_pack().fmt(f)
+    }
+}
+
+/// A pack that owns its bytes; tables and names are proved, bodies as they are read.
+pub struct LazyPackBuf(Vec<u8>);
+
+impl LazyPackBuf {
+    /// Reads a file and proves its tables and names.
+    ///
+    /// # Errors
+    /// A file that can't be read or is no pack; the error names it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|err| Error::io(path, err))?;
+        LazyPackBuf::from_vec(bytes).map_err(|err| err.in_file(path))
+    }
+
+    /// Proves the tables and names of bytes and keeps them.
+    ///
+    /// # Errors
+    /// Bytes that are no pack.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, Error> {
+        Tables::check(&bytes)?;
+        Ok(LazyPackBuf(bytes))
+    }
+
+    /// The pack.
+    #[inline]
+    pub fn as_lazy(&self) -> LazyPack<'_> {
+        // SAFETY: `from_vec`, the only way to a `LazyPackBuf`, checked these bytes; nothing gives them out to be changed.
+        unsafe { reopen_lazy(&self.0) }
+    }
+}
+
+impl fmt::Debug for LazyPackBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_lazy().fmt(f)
+    }
+}

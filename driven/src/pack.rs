@@ -1,0 +1,324 @@
+//! Packs: what is proved stands in the type.
+//!
+//! [`Pack`] has its structure and all its text proved, [`LazyPack`] its tables
+//! and names; [`Proved`] and [`Verified`] add digests and a signature to either.
+//! Looks at bytes that somebody else holds; files are for `map`.
+
+use core::fmt;
+use core::ops::Deref;
+
+use driven_format::{Activation, Category, Digest, ManifestView, RuleHead, Section, Tables};
+
+use crate::error::Error;
+use crate::query::{PathRules, RowRules, Rules};
+use crate::view::{LazyRuleView, PersonaView, RuleView, WorkflowView};
+
+/// A pack whose structure and text are proved: no look-up and no read can fail.
+///
+/// ```
+/// let bytes = driven::doc_pack();
+/// let pack = driven::Pack::open(&bytes)?;
+/// let rule = pack.rule("error-handling").expect("the pack has it");
+/// assert_eq!(rule.sections().next().map(|section| section.title()), Some("Errors"));
+/// assert_eq!(rule.items().map(|item| item.text()).last(), Some("Add context."));
+/// # Ok::<(), driven::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Pack<'a> {
+    tables: Tables<'a>,
+    bodies: &'a str,
+}
+
+impl<'a> Pack<'a> {
+    /// Proves the structure and all text of `bytes`. Digests are for [`prove`](Self::prove).
+    ///
+    /// # Errors
+    /// Bytes that are no pack, of a newer format, cut off, or wrong in any table or text.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        let tables = Tables::check(bytes)?;
+        let bodies = tables.check_bodies()?;
+        Ok(Pack { tables, bodies })
+    }
+
+    /// Takes tables and text that were proved together.
+    pub(crate) const fn assume_proved(tables: Tables<'a>, bodies: &'a str) -> Self {
+        Pack { tables, bodies }
+    }
+
+    /// Proves every digest: the content is what the root digest names.
+    ///
+    /// # Errors
+    /// Content that does not have the digests that the pack states.
+    pub fn prove(self) -> Result<Proved<Self>, Error> {
+        self.tables.check_root()?;
+        self.tables.check_owners(self.bodies)?;
+        Ok(Proved(self))
+    }
+
+    /// Proves every digest, and that `key` signed the pack.
+    ///
+    /// # Errors
+    /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
+    #[cfg(feature = "trust")]
+    pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
+        driven_format::trust::verify(&self.tables, key)?;
+        self.prove().map(|proved| Verified(proved.0))
+    }
+
+    #[inline]
+    pub(crate) fn tables(&self) -> Tables<'a> {
+        self.tables
+    }
+
+    #[inline]
+    pub(crate) fn view(&self, head: RuleHead<'a>) -> RuleView<'a> {
+        RuleView::new(head, &self.bodies[head.body_range()])
+    }
+
+    #[inline]
+    pub(crate) fn rule_at(&self, row: u32) -> Option<RuleView<'a>> {
+        self.tables.rule_at(row).map(|head| self.view(head))
+    }
+
+    /// How many rules there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.tables.rule_count()
+    }
+
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rule with this id.
+    #[inline]
+    pub fn rule(&self, id: &str) -> Option<RuleView<'a>> {
+        self.tables.find_rule(id).map(|head| self.view(head))
+    }
+
+    /// All rules, by falling priority, then by id.
+    pub fn rules(&self) -> Rules<'a> {
+        Rules::new(*self)
+    }
+
+    /// The rules that speak about a path: those that are always active, and those with a glob that means it.
+    ///
+    /// `path` is relative to the project and has `/` between its parts; `./` in front is dropped. A path that
+    /// is empty, absolute or has a `..` matches nothing. For a [`std::path::Path`] see [`ProjectPath`](crate::ProjectPath).
+    #[inline]
+    pub fn for_path<'p>(&self, path: &'p str) -> PathRules<'a, 'p> {
+        PathRules::new(*self, path)
+    }
+
+    /// The rules with a tag.
+    pub fn tagged(&self, tag: &str) -> RowRules<'a> {
+        RowRules::new(*self, self.tables.rows_tagged(tag))
+    }
+
+    /// The rules of a category.
+    pub fn in_category(&self, category: Category) -> RowRules<'a> {
+        RowRules::new(*self, self.tables.rows_in(category))
+    }
+
+    /// The rules for a programming language.
+    pub fn for_language(&self, language: &str) -> RowRules<'a> {
+        RowRules::new(*self, self.tables.rows_for_language(language))
+    }
+
+    /// The rules with an activation: those an agent may choose, those a person asks for, ...
+    pub fn activated(&self, activation: Activation) -> RowRules<'a> {
+        RowRules::new(*self, self.tables.rows_activated(activation))
+    }
+
+    /// Every tag and how many rules have it, in order.
+    pub fn tags(&self) -> impl Iterator<Item = (&'a str, usize)> + use<'a> {
+        self.tables.tags().map(|(tag, rows)| (tag, rows.len()))
+    }
+
+    /// All personas, by id.
+    pub fn personas(&self) -> impl ExactSizeIterator<Item = PersonaView<'a>> + use<'a> {
+        let bodies = self.bodies;
+        self.tables.personas().map(move |head| PersonaView::new(head, &bodies[head.body_range()]))
+    }
+
+    /// The persona with this id.
+    pub fn persona(&self, id: &str) -> Option<PersonaView<'a>> {
+        self.personas().find(|persona| persona.id() == id)
+    }
+
+    /// All workflows, by id.
+    pub fn workflows(&self) -> impl ExactSizeIterator<Item = WorkflowView<'a>> + use<'a> {
+        let bodies = self.bodies;
+        self.tables.workflows().map(move |head| WorkflowView::new(head, &bodies[head.body_range()]))
+    }
+
+    /// The workflow with this id.
+    pub fn workflow(&self, id: &str) -> Option<WorkflowView<'a>> {
+        self.workflows().find(|workflow| workflow.id() == id)
+    }
+}
+
+/// What packs tell whether their bodies are proved or not.
+macro_rules! about {
+    ($pack:ident) => {
+        impl<'a> $pack<'a> {
+            /// What the pack says about itself.
+            pub fn manifest(&self) -> ManifestView<'a> {
+                self.tables.manifest()
+            }
+
+            /// The root digest that the pack states; it names the content.
+            pub fn digest(&self) -> Digest {
+                self.tables.root_digest()
+            }
+
+            /// The bytes of the pack, signatures included.
+            pub fn as_bytes(&self) -> &'a [u8] {
+                self.tables.bytes()
+            }
+
+            /// Name and length in bytes of every section that this version knows.
+            pub fn sections(&self) -> impl Iterator<Item = (Section, usize)> + use<'a> {
+                self.tables.sections().filter_map(|(section, _, _, len)| Some((section?, len)))
+            }
+
+            /// Whether the pack has a signature, by whomever.
+            pub fn is_signed(&self) -> bool {
+                !self.tables.signatures().is_empty()
+            }
+
+            /// When the signed statement ends to hold, in seconds since 1970.
+            pub fn expires(&self) -> Option<u64> {
+                self.tables.expires()
+            }
+        }
+
+        impl fmt::Debug for $pack<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($pack))
+                    .field("name", &self.manifest().name())
+                    .field("version", &self.manifest().version())
+                    .field("rules", &self.tables.rule_count())
+                    .field("digest", &self.digest())
+                    .finish()
+            }
+        }
+    };
+}
+
+about!(Pack);
+about!(LazyPack);
+
+/// A pack whose tables and names are proved, and whose bodies are proved as they are read.
+///
+/// Opening one does not touch the bodies, which are nearly all of a pack.
+///
+/// ```
+/// let bytes = driven::doc_pack();
+/// let pack = driven::LazyPack::open(&bytes)?;
+/// let rule = pack.rule("error-handling").expect("the pack has it");
+/// assert_eq!(rule.description(), "How errors are handled");
+/// assert!(rule.read()?.body().starts_with("# Errors"));
+/// # Ok::<(), driven::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct LazyPack<'a> {
+    tables: Tables<'a>,
+}
+
+impl<'a> LazyPack<'a> {
+    /// Proves the tables and names of `bytes`.
+    ///
+    /// # Errors
+    /// As [`Pack::open`], but for faults in the bodies.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        Ok(LazyPack { tables: Tables::check(bytes)? })
+    }
+
+    /// Takes tables that were proved.
+    pub(crate) const fn assume_proved(tables: Tables<'a>) -> Self {
+        LazyPack { tables }
+    }
+
+    /// Proves the root digest, and with it every table; a body is proved against them when it is read.
+    ///
+    /// # Errors
+    /// Tables that do not have the digest that the pack states.
+    pub fn prove(self) -> Result<Proved<Self>, Error> {
+        self.tables.check_root()?;
+        Ok(Proved(self))
+    }
+
+    /// Proves the root digest, and that `key` signed it.
+    ///
+    /// # Errors
+    /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
+    #[cfg(feature = "trust")]
+    pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
+        driven_format::trust::verify(&self.tables, key)?;
+        self.prove().map(|proved| Verified(proved.0))
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.tables.rule_count()
+    }
+
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: &str) -> Option<LazyRuleView<'a>> {
+        self.tables.find_rule(id).map(LazyRuleView::new)
+    }
+
+    /// All rules, by falling priority, then by id.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = LazyRuleView<'a>> + DoubleEndedIterator + use<'a> {
+        self.tables.rules().map(LazyRuleView::new)
+    }
+
+    /// The rules that speak about a path, as [`Pack::for_path`].
+    pub fn for_path<'p>(&self, path: &'p str) -> impl Iterator<Item = LazyRuleView<'a>> + use<'a, 'p> {
+        let tables = self.tables;
+        let rows = crate::query::bits(tables.path_words(path));
+        rows.filter_map(move |row| tables.rule_at(row)).map(LazyRuleView::new)
+    }
+
+    /// Proves all text.
+    ///
+    /// # Errors
+    /// A body that is not UTF-8, or a range that cuts a character.
+    pub fn check_text(self) -> Result<Pack<'a>, Error> {
+        let bodies = self.tables.check_bodies()?;
+        Ok(Pack { tables: self.tables, bodies })
+    }
+}
+
+/// A pack whose digests are proved: it is what its root digest names.
+#[derive(Clone, Copy, Debug)]
+pub struct Proved<P>(P);
+
+/// A pack whose digests are proved and that a given key signed.
+#[cfg(feature = "trust")]
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<P>(P);
+
+impl<P> Deref for Proved<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.0
+    }
+}
+
+#[cfg(feature = "trust")]
+impl<P> Deref for Verified<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.0
+    }
+}
