@@ -29,6 +29,33 @@ pub fn rules(folder: impl Into<PathBuf>) -> Compiler {
     Compiler::new(folder.into())
 }
 
+/// Begins to compile the rules of a project, outside of Cargo.
+///
+/// `dir` holds a `driven.toml`, which says where the rules are; or it is a rule
+/// folder itself, and then the nearest `driven.toml` above it judges.
+///
+/// # Errors
+/// A `driven.toml` that can't be read.
+pub fn project(dir: impl AsRef<Path>) -> Result<Compiler> {
+    let dir = dir.as_ref();
+    let own = dir.join(PROJECT_FILE);
+    if own.is_file() {
+        let mut report = Report::default();
+        let settings = settings::read_project(&own, &own, &mut report);
+        if !report.findings().is_empty() {
+            return Err(Error::findings(report));
+        }
+        return Ok(Compiler::new(dir.join(settings.rules)).settings(own));
+    }
+    let absolute = dir.canonicalize().unwrap_or_else(|_| dir.into());
+    let above = absolute.ancestors().skip(1).map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file());
+    let compiler = Compiler::new(dir.into());
+    Ok(match above {
+        Some(file) => compiler.settings(file),
+        None => compiler,
+    })
+}
+
 /// Compiles a folder of rules; made by [`rules`].
 #[derive(Debug)]
 pub struct Compiler {

@@ -39,7 +39,7 @@ mod sign;
 mod source;
 mod write;
 
-pub use compile::{Compiled, Compiler, rules};
+pub use compile::{Compiled, Compiler, project, rules};
 pub use diagnostics::{Code, Finding, Level, Report, SourceFile};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::write_folder;

@@ -193,6 +193,7 @@ impl<'b> Scanner<'b> {
         loop {
             if line.is_blank() {
                 self.close_containers(open);
+                self.end_paragraph();
                 self.leaf = Leaf::None;
                 return;
             }

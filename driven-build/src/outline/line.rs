@@ -3,6 +3,8 @@
 /// A line without its line feed.
 pub(super) struct Line<'b> {
     bytes: &'b [u8],
+    /// Where it begins in the body.
+    start: usize,
     /// Offset of what is not read yet, in the body.
     at: usize,
     /// End of the line in the body, without `\r`.
@@ -26,7 +28,7 @@ pub(super) struct ListMarker {
 impl<'b> Line<'b> {
     pub(super) fn new(bytes: &'b [u8], start: usize, end: usize) -> Self {
         let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
-        Line { bytes, at: start, end, column: 0, tab_rest: 0 }
+        Line { bytes, start, at: start, end, column: 0, tab_rest: 0 }
     }
 
     /// Where white space ends, and how many columns it has.
@@ -67,10 +69,10 @@ impl<'b> Line<'b> {
         &self.bytes[self.offset()..self.end]
     }
 
-    /// Where the text of the line ends, if it has any.
+    /// Where the text of the line ends, markers included, if it has any.
     pub(super) fn text_end(&self) -> Option<usize> {
-        let text = self.bytes[self.at..self.end].iter().rposition(|byte| !matches!(byte, b' ' | b'\t'))?;
-        Some(self.at + text + 1)
+        let text = self.bytes[self.start..self.end].iter().rposition(|byte| !matches!(byte, b' ' | b'\t'))?;
+        Some(self.start + text + 1)
     }
 
     /// Reads `columns` of white space.

@@ -1,0 +1,104 @@
+//! `driven inspect`
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use driven::PackBuf;
+use driven_format::trust::KeyId;
+use driven_format::{Tables, file_hash};
+use serde_json::{Value, json};
+
+use crate::output::{Output, printable};
+use crate::{Exit, Outcome};
+
+/// Show what a pack says about itself
+///
+/// Proves structure, text and digests first; a pack that does not hold is an error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  driven inspect rules.drv\n  driven inspect rules.drv --json")]
+pub(crate) struct Inspect {
+    /// The pack
+    file: PathBuf,
+}
+
+impl Inspect {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        let pack = PackBuf::open(&self.file)?;
+        let pack = pack.as_pack().prove()?;
+        let tables = Tables::check(pack.as_bytes())?;
+        let value = describe(&tables);
+        output.either(&value, || text(&value, &tables));
+        Ok(Exit::Clean)
+    }
+}
+
+fn describe(tables: &Tables<'_>) -> Value {
+    let manifest = tables.manifest();
+    let words = |set: driven::Capabilities| set.iter().map(|one| one.as_str()).collect::<Vec<_>>();
+    let asked: driven::Capabilities = tables.rules().flat_map(|rule| rule.capabilities().iter().collect::<Vec<_>>()).collect();
+    let sections: Vec<Value> = tables
+        .sections()
+        .map(|(section, kind, offset, len)| {
+            let name = section.map_or_else(|| kind.to_string(), |section| section.as_str().into());
+            json!({ "name": name, "offset": offset, "bytes": len })
+        })
+        .collect();
+    let signatures: Vec<Value> =
+        tables.signatures().iter().map(|signature| json!({ "key_id": KeyId(signature.key_id).to_string() })).collect();
+    let by_activation: serde_json::Map<String, Value> = driven::Activation::ALL
+        .iter()
+        .map(|&activation| (activation.as_str().into(), tables.rows_activated(activation).len().into()))
+        .collect();
+    json!({
+        "name": manifest.name(),
+        "version": manifest.version(),
+        "licence": manifest.licence(),
+        "description": manifest.description(),
+        "format": tables.format_version(),
+        "rules": tables.rule_count(),
+        "activation": by_activation,
+        "personas": tables.personas().len(),
+        "workflows": tables.workflows().len(),
+        "capabilities": { "granted": words(manifest.capabilities()), "asked": words(asked) },
+        "capped": manifest.is_capped(),
+        "digest": tables.root_digest().to_string(),
+        "content_digest": manifest.content_digest().to_string(),
+        "file_hash": file_hash(tables.bytes()).to_string(),
+        "bytes": tables.bytes().len(),
+        "sections": sections,
+        "signatures": signatures,
+        "expires": tables.expires(),
+    })
+}
+
+fn text(value: &Value, tables: &Tables<'_>) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(text, "{key:<15}{}", printable(value));
+    };
+    let plain = |key: &str| match &value[key] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    for key in ["name", "version", "licence", "description", "format", "rules", "personas", "workflows"] {
+        line(key, &plain(key));
+    }
+    line("bytes", &plain("bytes"));
+    line("digest", &plain("digest"));
+    line("content", &plain("content_digest"));
+    line("file hash", &plain("file_hash"));
+    for key in tables.signatures().iter() {
+        line("signed by", &KeyId(key.key_id).to_string());
+    }
+    if tables.signatures().is_empty() {
+        line("signed by", "nobody");
+    }
+    if tables.manifest().is_capped() {
+        line("warning", "a security finding was let through when this pack was built");
+    }
+    for (section, kind, _, len) in tables.sections() {
+        let name = section.map_or_else(|| kind.to_string(), |section| section.as_str().into());
+        line("section", &format!("{name:<12}{len:>12} bytes"));
+    }
+    text
+}

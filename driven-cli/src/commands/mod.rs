@@ -1,0 +1,48 @@
+//! One file for each command: its arguments, and how it is run.
+
+mod build;
+mod completions;
+mod convert;
+mod init;
+mod inspect;
+mod keygen;
+mod matching;
+mod sign;
+mod validate;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::Outcome;
+use crate::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(init::Init),
+    Validate(validate::Validate),
+    Build(build::Build),
+    Inspect(inspect::Inspect),
+    Match(matching::Match),
+    Convert(convert::Convert),
+    Keygen(keygen::Keygen),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        match self {
+            Command::Init(command) => command.run(output),
+            Command::Validate(command) => command.run(output),
+            Command::Build(command) => command.run(output),
+            Command::Inspect(command) => command.run(output),
+            Command::Match(command) => command.run(output),
+            Command::Convert(command) => command.run(output),
+            Command::Keygen(command) => command.run(output),
+            Command::Sign(command) => command.run(output),
+            Command::Verify(command) => command.run(output),
+            Command::Completions(command) => command.run(output),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `driven verify`
+
+use std::fs;
+use std::path::PathBuf;
+
+use driven::{Pack, PublicKey};
+use driven_build::write_if_changed;
+use driven_format::Tables;
+use serde_json::json;
+
+use super::sign::in_file;
+use crate::output::Output;
+use crate::{Exit, Failure, Outcome};
+
+/// Prove that a key signed a pack, and that the pack is what was signed
+///
+/// With `--signed-bytes` and `--signature`, writes what was signed and the raw
+/// signature, so that another tool can check them:
+/// `openssl pkeyutl -verify -pubin -inkey NAME.pub -rawin -in SIGNED -sigfile SIGNATURE`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  driven verify rules.drv --key release.pub")]
+pub(crate) struct Verify {
+    /// The pack
+    file: PathBuf,
+    /// Public key, SubjectPublicKeyInfo in PEM
+    #[arg(long)]
+    key: PathBuf,
+    /// Write the bytes that were signed here
+    #[arg(long, value_name = "OUT", requires = "signature")]
+    signed_bytes: Option<PathBuf>,
+    /// Write the signature here, 64 bytes
+    #[arg(long, value_name = "OUT", requires = "signed_bytes")]
+    signature: Option<PathBuf>,
+}
+
+impl Verify {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        let pem = fs::read_to_string(&self.key).map_err(|err| Failure::io(&self.key, &err))?;
+        let key = PublicKey::from_pem(&pem).map_err(|err| in_file(err.into(), &self.key))?;
+        let bytes = fs::read(&self.file).map_err(|err| Failure::io(&self.file, &err))?;
+        let pack = Pack::open(&bytes).and_then(|pack| pack.verify(&key)).map_err(|err| in_file(err, &self.file))?;
+        let tables = Tables::check(&bytes)?;
+        if let (Some(signed), Some(signature)) = (&self.signed_bytes, &self.signature) {
+            let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);
+            let own = own.map(|own| own.signature_bytes()).unwrap_or([0; 64]);
+            let statement = tables.statement(tables.expires().unwrap_or(0));
+            write_if_changed(signed, &statement).map_err(|err| Failure::io(signed, &err))?;
+            write_if_changed(signature, &own).map_err(|err| Failure::io(signature, &err))?;
+        }
+        let (id, digest) = (key.id().to_string(), pack.digest().to_string());
+        let value = json!({ "verified": true, "key_id": id, "digest": digest, "rules": pack.len(), "expires": pack.expires() });
+        output.either(&value, || format!("{}: signed by {id}, digest {digest}", self.file.display()));
+        Ok(Exit::Clean)
+    }
+}

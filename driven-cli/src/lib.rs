@@ -1,0 +1,117 @@
+//! The commands `driven` and `cargo driven`.
+//!
+//! Thin: a command parses its arguments, calls a library, and prints. stdout is
+//! data, stderr is talk. Exit codes: 0 clean or warnings only, 1 findings, 2 failure.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+mod output;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Command;
+use crate::output::Output;
+
+/// Rules for AI coding assistants as a build artefact.
+#[derive(Debug, Parser)]
+#[command(name = "driven", version, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  driven init                              make a rule folder here
+  driven validate                          check it
+  driven build rules -o rules.drv          compile it
+  driven match rules.drv src/main.rs       which rules speak about this file?";
+
+/// How a command ended, when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Clean, or warnings only.
+    Clean,
+    /// Findings that keep something from being done.
+    Findings,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+struct Failure {
+    code: &'static str,
+    message: String,
+    hint: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Failure { code, message: message.into(), hint: String::new() }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    fn io(path: &std::path::Path, err: &std::io::Error) -> Self {
+        Failure::new("io", format!("{}: {err}", path.display()))
+    }
+}
+
+impl From<driven::Error> for Failure {
+    fn from(err: driven::Error) -> Self {
+        let hint = match err.code() {
+            "pack-foreign" => "a pack is made by `driven build DIR -o FILE`",
+            "pack-truncated" | "pack-malformed" | "pack-digest" => "fetch or build the pack again",
+            "pack-newer" | "pack-unknown-section" => "update driven, or build the pack with the version at hand",
+            "unsigned" => "sign it with `driven sign FILE --key KEY`",
+            "unknown-key" => "give the public key of the one who signed it",
+            "wrong-signature" => "fetch the pack again; do not use this one",
+            _ => "",
+        };
+        Failure::new(err.code(), err.to_string()).hint(hint)
+    }
+}
+
+impl From<driven_build::Error> for Failure {
+    fn from(err: driven_build::Error) -> Self {
+        Failure::new(err.code(), err.to_string())
+    }
+}
+
+impl From<driven_format::Error> for Failure {
+    fn from(err: driven_format::Error) -> Self {
+        driven::Error::from(err).into()
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// Runs the command that `arguments` ask for.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(err) => {
+            // A closed stdout is no reason to fail; clap's own exit codes are 0 for help and 2 for misuse.
+            let _ = err.print();
+            return ExitCode::from(err.exit_code() as u8);
+        }
+    };
+    let mut output = Output::new(cli.json);
+    match cli.command.run(&mut output) {
+        Ok(Exit::Clean) => ExitCode::SUCCESS,
+        Ok(Exit::Findings) => ExitCode::from(1),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}

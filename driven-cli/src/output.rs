@@ -1,0 +1,113 @@
+//! What commands print: data to stdout, talk to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use driven_build::{Finding, Level, Report};
+use serde_json::{Value, json};
+
+use crate::Failure;
+
+/// Where a command prints to, and how.
+pub(crate) struct Output {
+    json: bool,
+    colour: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stdout().is_terminal();
+        Output { json, colour }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of data.
+    pub(crate) fn line(&mut self, line: &str) {
+        // A reader that went away wants no more data; there is nobody to tell.
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+
+    /// Data as JSON.
+    pub(crate) fn value(&mut self, value: &Value) {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        self.line(&text);
+    }
+
+    /// JSON when it was asked for, else lines for people.
+    pub(crate) fn either(&mut self, value: &Value, lines: impl FnOnce() -> String) {
+        if self.json {
+            self.value(value);
+        } else {
+            self.line(lines().trim_end());
+        }
+    }
+
+    /// Talk.
+    pub(crate) fn note(&mut self, text: &str) {
+        if !self.json {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Findings as talk, for commands whose data is something else.
+    pub(crate) fn findings(&mut self, report: &Report) {
+        if !report.findings().is_empty() {
+            let _ = writeln!(io::stderr(), "{}\n", report.render(self.colour && io::stderr().is_terminal()));
+        }
+    }
+
+    /// Findings as data.
+    pub(crate) fn report(&mut self, report: &Report) {
+        if self.json {
+            self.value(&findings_json(report));
+        } else if !report.findings().is_empty() {
+            self.line(&format!("{}\n", report.render(self.colour)));
+        }
+    }
+
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        let mut text = format!("error: {}", printable(&failure.message));
+        if !failure.hint.is_empty() {
+            text.push_str("\nhint: ");
+            text.push_str(&failure.hint);
+        }
+        let _ = writeln!(io::stderr(), "{text}");
+        if self.json {
+            self.value(&json!({ "error": { "code": failure.code, "message": failure.message, "hint": failure.hint } }));
+        }
+    }
+}
+
+/// How many errors and warnings there are, in words.
+pub(crate) fn count(report: &Report) -> String {
+    let of = |level| report.findings().iter().filter(|finding| finding.level() == level).count();
+    format!("{} errors, {} warnings", of(Level::Deny), of(Level::Warn))
+}
+
+pub(crate) fn findings_json(report: &Report) -> Value {
+    report.findings().iter().map(finding_json).collect()
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    let place = finding.line_column();
+    json!({
+        "code": finding.code().as_str(),
+        "lint": finding.code().lint(),
+        "level": finding.level().as_str(),
+        "message": finding.message(),
+        "hint": finding.hint_text(),
+        "path": finding.path().to_string_lossy(),
+        "line": place.map(|(line, _)| line),
+        "column": place.map(|(_, column)| column),
+    })
+}
+
+/// Text from a pack or a path without characters that steer a terminal or hide.
+pub(crate) fn printable(text: &str) -> String {
+    let is_safe = |char: char| {
+        char == '\n' || char == '\t' || !(char.is_control() || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
+    };
+    text.chars().map(|char| if is_safe(char) { char.to_string() } else { char.escape_unicode().to_string() }).collect()
+}
