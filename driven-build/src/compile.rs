@@ -48,7 +48,8 @@ pub fn project(dir: impl AsRef<Path>) -> Result<Compiler> {
         return Ok(Compiler::new(dir.join(settings.rules)).settings(own));
     }
     let absolute = dir.canonicalize().unwrap_or_else(|_| dir.into());
-    let above = absolute.ancestors().skip(1).map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file());
+    let above =
+        absolute.ancestors().skip(1).map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file());
     let compiler = Compiler::new(dir.into());
     Ok(match above {
         Some(file) => compiler.settings(file),

@@ -280,9 +280,25 @@ fn read_block(block: &str, base: usize, front: &mut Frontmatter) -> Result<(), F
     let range = start..start + text.len();
     front.lenient.push(range.clone());
     let key_range = base..base + key.trim_end().len();
-    let value = Value { kind: ValueKind::Scalar(text.into()), range };
+    let value = lenient_value(text, range);
     front.entries.push(Entry { key: key.trim_end().into(), key_range, value });
     Ok(())
+}
+
+/// Text as it stands; in brackets, a list of what stands between commas.
+fn lenient_value(text: &str, range: Range<usize>) -> Value {
+    let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
+        return Value { kind: ValueKind::Scalar(text.into()), range };
+    };
+    let mut start = range.start + 1;
+    let parts = crate::lower::split_globs(inner).into_iter().map(|part| {
+        let place = start + (part.len() - part.trim_start().len());
+        start += part.len() + 1;
+        let part = part.trim();
+        let text = part.trim_matches(['"', '\'']).to_owned();
+        Value { kind: ValueKind::Scalar(text), range: place..place + part.len() }
+    });
+    Value { kind: ValueKind::List(parts.collect()), range }
 }
 
 #[cfg(test)]
@@ -307,6 +323,15 @@ mod tests {
     }
 
     #[test]
+    fn stars_in_brackets_are_a_list_of_texts() {
+        let text = "---\nglobs: [**/*.ts, **/*.{a,b}]\n---\n";
+        let front = read(text).expect("in order");
+        let ValueKind::List(list) = &front.entries[0].value.kind else { panic!("a list") };
+        let shown: Vec<&str> = list.iter().map(|value| &text[value.range.clone()]).collect();
+        assert_eq!(shown, ["**/*.ts", "**/*.{a,b}"]);
+    }
+
+    #[test]
     fn tabs_and_carriage_returns_are_read() {
         let front = read("\u{FEFF}---\r\nglobs:\r\n\t- a\r\n\t- b\r\n---\r\nbody").expect("in order");
         assert!(matches!(&front.entries[0].value.kind, ValueKind::List(list) if list.len() == 2));
@@ -323,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_refused() {
+    fn bombs_do_not_go_off() {
         let bomb = "---\na: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n---\n";
         assert!(read(bomb).is_err());
         let deep = format!("---\na: {}{}\n---\n", "[".repeat(40), "]".repeat(40));

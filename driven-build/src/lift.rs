@@ -11,7 +11,7 @@ use crate::outline;
 /// Bytes that are no pack, or whose digests do not hold.
 pub fn lift_pack(pack: &[u8]) -> Result<RuleSet> {
     let tables = Tables::check(pack).map_err(Error::format)?;
-    let bodies = tables.check_bodies().map_err(Error::format)?;
+    let bodies = tables.checked_bodies().map_err(Error::format)?;
     tables.check_root().and_then(|()| tables.check_owners(bodies)).map_err(Error::format)?;
     let manifest = tables.manifest();
     let personas = tables.personas().map(|persona| Persona {

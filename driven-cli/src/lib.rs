@@ -71,7 +71,9 @@ impl From<driven::Error> for Failure {
         let hint = match err.code() {
             "pack-foreign" => "a pack is made by `driven build DIR -o FILE`",
             "pack-truncated" | "pack-malformed" | "pack-digest" => "fetch or build the pack again",
-            "pack-newer" | "pack-unknown-section" => "update driven, or build the pack with the version at hand",
+            "pack-newer" | "pack-unknown-section" => {
+                "update driven, or build the pack with the version at hand"
+            }
             "unsigned" => "sign it with `driven sign FILE --key KEY`",
             "unknown-key" => "give the public key of the one who signed it",
             "wrong-signature" => "fetch the pack again; do not use this one",

@@ -15,7 +15,8 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stdout().is_terminal();
+        let colour =
+            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stdout().is_terminal();
         Output { json, colour }
     }
 
@@ -107,7 +108,12 @@ fn finding_json(finding: &Finding) -> Value {
 /// Text from a pack or a path without characters that steer a terminal or hide.
 pub(crate) fn printable(text: &str) -> String {
     let is_safe = |char: char| {
-        char == '\n' || char == '\t' || !(char.is_control() || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
+        char == '\n'
+            || char == '\t'
+            || !(char.is_control()
+                || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
     };
-    text.chars().map(|char| if is_safe(char) { char.to_string() } else { char.escape_unicode().to_string() }).collect()
+    text.chars()
+        .map(|char| if is_safe(char) { char.to_string() } else { char.escape_unicode().to_string() })
+        .collect()
 }

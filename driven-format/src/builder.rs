@@ -301,7 +301,7 @@ impl Writer {
                 Activation::Agent | Activation::Manual | Activation::Off => {}
             }
         }
-        Ok(builder.finish(&mut |text| self.intern(text)))
+        Ok(builder.finish(rules.len(), &mut |text| self.intern(text)))
     }
 
     fn postings(&mut self, rules: &[&Rule]) -> Vec<u8> {

@@ -6,7 +6,7 @@
 use alloc::format;
 
 use crate::error::{Error, ErrorKind};
-use crate::wire::{Digest, Record, Table, records, u32_at};
+use crate::wire::{Digest, Record, Table, records, u32_at, u32_pair_at};
 
 /// The first eight bytes of every pack; like PNG's, they break under text-mode transfer.
 pub const MAGIC: [u8; 8] = *b"\x93DRV\r\n\x1a\n";
@@ -120,14 +120,15 @@ sections! {
 
 impl Section {
     /// Offset and length of the section in a pack whose table was checked.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn range(self, pack: &[u8]) -> (usize, usize) {
         let entry = HEADER_LEN + ENTRY_LEN * self as usize;
-        (u32_at(pack, entry + 8) as usize, u32_at(pack, entry + 12) as usize)
+        let (offset, len) = u32_pair_at(pack, entry + 8);
+        (offset as usize, len as usize)
     }
 
     /// The bytes of the section in a pack whose table was checked.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn bytes(self, pack: &[u8]) -> &[u8] {
         let (offset, len) = self.range(pack);
         pack.split_at(offset).1.split_at(len).0

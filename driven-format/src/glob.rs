@@ -185,7 +185,10 @@ impl Parser<'_> {
                 Some(',') => {}
                 Some(_) => break,
                 None => {
-                    return Err(GlobError::new(open, "`{` without `}`; write `\\{` for the character itself"));
+                    return Err(GlobError::new(
+                        open,
+                        "`{` without `}`; write `\\{` for the character itself",
+                    ));
                 }
             }
         }
@@ -316,15 +319,15 @@ fn push_component(components: &mut Vec<String>, component: &str) {
 /// what an earlier one could take, the last can take too. So the time is
 /// bounded by the product of both lengths.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
-    let mut pattern = Some(pattern);
-    let mut path = Some(path);
+    let mut pattern = Some(pattern.as_bytes());
+    let mut path = Some(path.as_bytes());
     let mut retry = None;
     loop {
         match (pattern, path) {
             (None, None) => return true,
-            (Some("**"), _) => return path.is_some(),
+            (Some(b"**"), _) => return path.is_some(),
             (Some(left), Some(below)) => {
-                if let Some(after) = left.strip_prefix("**/") {
+                if let Some(after) = left.strip_prefix(b"**/") {
                     retry = Some((after, below));
                     pattern = Some(after);
                     continue;
@@ -344,55 +347,89 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-fn split(text: &str) -> (&str, Option<&str>) {
-    match text.split_once('/') {
-        Some((head, rest)) => (head, Some(rest)),
+/// The first component and what follows it. A loop over bytes beats a search: components are short.
+#[inline]
+fn split(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|&byte| byte == b'/') {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
 }
 
-/// Whether one component of a plain pattern means `name`.
-fn name_matches(pattern: &str, name: &str) -> bool {
+/// How many bytes at the front of a plain pattern are not special.
+#[inline]
+fn literal_len(pattern: &[u8]) -> usize {
+    let special = pattern.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
+    special.unwrap_or(pattern.len())
+}
+
+/// Whether one component of a plain pattern means `name`. Both are UTF-8, cut between characters.
+fn name_matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut pattern, mut name) = (pattern, name);
-    let mut retry: Option<(&str, &str)> = None;
+    let mut retry: Option<(&[u8], &[u8])> = None;
     loop {
-        if let Some(after) = pattern.strip_prefix('*') {
+        let literal = literal_len(pattern);
+        let matched = if literal > 0 {
+            let (text, after) = pattern.split_at(literal);
+            if retry.is_some() && after.is_empty() {
+                // Nothing is left to choose: what the last `*` takes ends where the text begins.
+                return name.ends_with(text);
+            }
+            name.strip_prefix(text).map(|name| (after, name))
+        } else if let Some(after) = pattern.strip_prefix(b"*") {
             if after.is_empty() {
                 return true;
             }
             retry = Some((after, name));
-            pattern = after;
+            Some((after, name))
         } else if pattern.is_empty() && name.is_empty() {
             return true;
-        } else if let Some(next) = step(pattern, name) {
-            (pattern, name) = next;
         } else {
-            let Some((after, tried)) = retry else { return false };
-            let mut chars = tried.chars();
-            if chars.next().is_none() {
-                return false;
-            }
-            retry = Some((after, chars.as_str()));
-            (pattern, name) = (after, chars.as_str());
+            step(pattern, name)
+        };
+        if let Some(next) = matched {
+            (pattern, name) = next;
+            continue;
         }
+        let Some((after, tried)) = retry else { return false };
+        let Some((_, mut rest)) = split_char(tried) else { return false };
+        if let Some(&first) = after[..literal_len(after)].first() {
+            // The `*` takes at least all up to where its text can begin; a first byte never lies within a character.
+            let Some(at) = rest.iter().position(|&byte| byte == first) else { return false };
+            rest = &rest[at..];
+        }
+        retry = Some((after, rest));
+        (pattern, name) = (after, rest);
     }
 }
 
-/// What is left of both after one character, when the pattern's next part means it.
-fn step<'p, 'n>(pattern: &'p str, name: &'n str) -> Option<(&'p str, &'n str)> {
-    let mut names = name.chars();
-    let mut parts = pattern.chars();
-    let seen = names.next()?;
-    let meant = match parts.next()? {
-        '?' => true,
-        '[' => {
-            let (meant, rest) = class_matches(parts.as_str(), seen);
-            return meant.then_some((rest, names.as_str()));
-        }
-        '\\' => parts.next()? == seen,
-        literal => literal == seen,
+/// The first character of UTF-8 text, and what follows it.
+fn split_char(text: &[u8]) -> Option<(char, &[u8])> {
+    let len = match text.first()? {
+        0..=0x7F => 1,
+        0x80..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        _ => 4,
     };
-    meant.then_some((parts.as_str(), names.as_str()))
+    let (char, rest) = text.split_at_checked(len)?;
+    let char = core::str::from_utf8(char).ok()?.chars().next()?;
+    Some((char, rest))
+}
+
+/// What is left of both after one character, when the special at the front of the pattern means it.
+fn step<'p, 'n>(pattern: &'p [u8], name: &'n [u8]) -> Option<(&'p [u8], &'n [u8])> {
+    let (seen, name) = split_char(name)?;
+    let (&special, rest) = pattern.split_first()?;
+    match special {
+        b'?' => Some((rest, name)),
+        b'\\' => split_char(rest).filter(|&(quoted, _)| quoted == seen).map(|(_, rest)| (rest, name)),
+        b'[' => {
+            let class = core::str::from_utf8(rest).ok()?;
+            let (meant, rest) = class_matches(class, seen);
+            meant.then_some((rest.as_bytes(), name))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the class whose members begin `text` means `seen`, and what follows the class.

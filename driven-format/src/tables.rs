@@ -27,6 +27,8 @@ use crate::wire::{Digest, Record, StrRef, Table};
 pub struct Tables<'a> {
     pack: &'a [u8],
     names: &'a str,
+    /// The section that queries ask most, found once.
+    rules: Table<'a, RuleRecord>,
 }
 
 impl<'a> Tables<'a> {
@@ -35,7 +37,7 @@ impl<'a> Tables<'a> {
         container::check(pack)?;
         check_record_sizes(pack)?;
         let names = utf8(Section::Names.bytes(pack), "names")?;
-        let tables = Tables { pack, names };
+        let tables = Tables::assume_checked(pack, names);
         Checker::new(tables).check()?;
         crate::signatures::check(tables.signature_bytes())?;
         Ok(tables)
@@ -47,7 +49,7 @@ impl<'a> Tables<'a> {
     #[doc(hidden)]
     #[inline]
     pub const fn assume_checked(pack: &'a [u8], names: &'a str) -> Self {
-        Tables { pack, names }
+        Tables { pack, names, rules: Table::new(Section::Rules.bytes(pack)) }
     }
 
     /// Where the names and the bodies lie in a pack that was checked: offset and length of each.
@@ -85,19 +87,26 @@ impl<'a> Tables<'a> {
     }
 
     /// Proves that the bodies are UTF-8 and that no range of them cuts a character.
-    pub fn check_bodies(&self) -> Result<&'a str, Error> {
-        let bodies = utf8(self.bodies(), "bodies")?;
+    ///
+    /// Rule by rule, so that a body is still in the cache when its outline is looked at. Bodies lie end to end
+    /// and fill their section, so that all of it is UTF-8 then.
+    pub fn check_bodies(&self) -> Result<(), Error> {
+        let bodies = self.bodies();
         for rule in self.rules() {
-            let body = slice_body(bodies, rule.record().body_start, rule.record().body_len)?;
-            outline::check_boundaries(rule.outline_records(), body)?;
+            rule.check_body_in(bodies)?;
         }
-        let personas = self.personas().map(|persona| (persona.record.body_start, persona.record.body_len));
-        let workflows =
-            self.workflows().map(|workflow| (workflow.record.body_start, workflow.record.body_len));
-        for (start, len) in personas.chain(workflows) {
-            slice_body(bodies, start, len)?;
+        let personas = self.personas().map(|persona| persona.body_range());
+        let workflows = self.workflows().map(|workflow| workflow.body_range());
+        for range in personas.chain(workflows) {
+            utf8(&bodies[range], "bodies")?;
         }
-        Ok(bodies)
+        Ok(())
+    }
+
+    /// The bodies as text, proved as by [`check_bodies`](Self::check_bodies).
+    pub fn checked_bodies(&self) -> Result<&'a str, Error> {
+        self.check_bodies()?;
+        utf8(self.bodies(), "bodies")
     }
 
     /// The format version that the pack was written in.
@@ -135,23 +144,16 @@ impl<'a> Tables<'a> {
         ManifestView { tables: *self, record: self.manifest_record() }
     }
 
-    #[inline]
-    pub(crate) fn rule_records(&self) -> Table<'a, RuleRecord> {
-        self.table(Section::Rules)
-    }
-
     /// How many rules there are.
     #[inline]
     pub fn rule_count(&self) -> usize {
-        Section::Rules.bytes(self.pack).len() / RuleRecord::SIZE
+        self.rules.len()
     }
 
     /// The rule in a row.
     #[inline]
     pub fn rule_at(&self, row: u32) -> Option<RuleHead<'a>> {
-        let records = self.rule_records();
-        let entry = records.try_part(row, 1)?;
-        Some(RuleHead { tables: *self, entry, row })
+        ((row as usize) < self.rules.len()).then_some(RuleHead { tables: *self, row })
     }
 
     /// All rules, by falling priority, then by id.
@@ -159,12 +161,7 @@ impl<'a> Tables<'a> {
         &self,
     ) -> impl ExactSizeIterator<Item = RuleHead<'a>> + DoubleEndedIterator + Clone + use<'a> {
         let tables = *self;
-        let records = self.rule_records();
-        (0..records.len()).map(move |row| RuleHead {
-            tables,
-            entry: records.part(row as u32, 1),
-            row: row as u32,
-        })
+        (0..self.rules.len()).map(move |row| RuleHead { tables, row: row as u32 })
     }
 
     /// The rule with an id: one hash and one comparison.
@@ -177,10 +174,11 @@ impl<'a> Tables<'a> {
     /// The rules for a path, as words of 64 bits.
     #[inline]
     pub fn path_words<'p>(&self, path: &'p str) -> PathWords<'a, 'p> {
-        PathWords::new(self.path_tables().expect("lengths were checked with the tables"), path)
+        PathWords::new(self.path_tables(), path)
     }
 
-    fn path_tables(&self) -> Option<PathTables<'a>> {
+    #[inline]
+    fn path_tables(&self) -> PathTables<'a> {
         PathTables::new(Section::Paths.bytes(self.pack), self.names)
     }
 
@@ -294,7 +292,7 @@ impl<'a> Tables<'a> {
         canonical.finish()
     }
 
-    /// Proves the digest of every body's owner. `bodies` is what [`check_bodies`](Self::check_bodies) gave.
+    /// Proves the digest of every body's owner. `bodies` is what [`checked_bodies`](Self::checked_bodies) gave.
     pub fn check_owners(&self, bodies: &str) -> Result<(), Error> {
         let body = |start: u32, len: u32| slice_body(bodies, start, len);
         for rule in self.rules() {
@@ -387,7 +385,7 @@ impl<'a> Checker<'a> {
         if !refs.iter().all(|reference| reference.is_in(tables.names)) {
             return Err(Error::malformed("lists: an entry is no range of the names"));
         }
-        for record in tables.rule_records().iter() {
+        for record in tables.rules.iter() {
             self.check_rule(&record)?;
         }
         for record in tables.persona_records().iter() {
@@ -428,11 +426,7 @@ impl<'a> Checker<'a> {
         let category = record.category == 0 || Category::from_code(record.category).is_some();
         known("rules", category && Activation::from_code(record.activation).is_some())?;
         tile("rules", &mut self.outline, record.outline_start, record.outline_len)?;
-        let records: Table<'_, OutlineRecord> = self.tables.table(Section::Outline);
-        let Some(records) = records.try_part(record.outline_start, record.outline_len) else {
-            return Err(Error::malformed("rules: an outline ends outside its table"));
-        };
-        outline::check(records, record.body_len)
+        Ok(())
     }
 
     #[inline]
@@ -486,10 +480,7 @@ impl<'a> Checker<'a> {
         let tables = &self.tables;
         let count = tables.rule_count() as u32;
         ids::check(Section::Ids.bytes(tables.pack), count)?;
-        let Some(paths) = tables.path_tables() else {
-            return Err(Error::malformed("paths: the lengths do not add up"));
-        };
-        paths.check(count)?;
+        tables.path_tables().check(count)?;
         postings::check(Section::Postings.bytes(tables.pack), tables.names, count)
     }
 }
@@ -597,7 +588,6 @@ impl<'a> ManifestView<'a> {
 #[derive(Clone, Copy)]
 pub struct RuleHead<'a> {
     tables: Tables<'a>,
-    entry: Table<'a, RuleRecord>,
     row: u32,
 }
 
@@ -613,7 +603,7 @@ macro_rules! lists {
 impl<'a> RuleHead<'a> {
     #[inline(always)]
     fn record(&self) -> RuleRecord {
-        self.entry.at(0)
+        self.tables.rules.at(self.row as usize)
     }
 
     /// The row in this pack.
@@ -697,7 +687,7 @@ impl<'a> RuleHead<'a> {
         self.tables.table(Section::Outline).part(self.record().outline_start, self.record().outline_len)
     }
 
-    /// Headings and list items, as ranges of the body.
+    /// Headings and list items, as ranges of the body; they are proved with the body.
     #[inline]
     pub fn outline(&self) -> Nodes<'a> {
         Nodes::new(self.outline_records())
@@ -717,8 +707,15 @@ impl<'a> RuleHead<'a> {
 
     /// The body, once it was proved to be text that no range of the outline cuts.
     pub fn check_body(&self) -> Result<&'a str, Error> {
-        let body = utf8(&self.tables.bodies()[self.body_range()], "bodies")?;
-        outline::check_boundaries(self.outline_records(), body)?;
+        self.check_body_in(self.tables.bodies())
+    }
+
+    #[inline]
+    fn check_body_in(&self, bodies: &'a [u8]) -> Result<&'a str, Error> {
+        let bytes = &bodies[self.body_range()];
+        let is_ascii = bytes.is_ascii();
+        let body = utf8(bytes, "bodies")?;
+        outline::check(self.outline_records(), body, is_ascii)?;
         Ok(body)
     }
 

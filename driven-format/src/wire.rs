@@ -166,6 +166,12 @@ impl<'a, R: Record> Table<'a, R> {
         Some((R::read(first), Table::new(rest)))
     }
 
+    /// Leaves out the first `count` records, which are there.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.bytes = &self.bytes[count * R::SIZE..];
+    }
+
     /// The records in order.
     #[inline(always)]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = R> + DoubleEndedIterator + Clone + use<'a, R> {
@@ -205,7 +211,7 @@ impl Record for U24 {
 
     #[inline(always)]
     fn read(bytes: &[u8]) -> Self {
-        U24(u32::from(bytes[0]) | u32::from(bytes[1]) << 8 | u32::from(bytes[2]) << 16)
+        U24(u32::from(u16::read(bytes)) | u32::from(bytes[2]) << 16)
     }
 
     fn write(self, out: &mut Vec<u8>) {
@@ -296,7 +302,22 @@ impl fmt::Debug for Digest {
 /// Reads a `u32` at `at`, in a context where the bytes were measured before.
 #[inline]
 pub(crate) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    match bytes.split_at(at).1.first_chunk() {
+        Some(chunk) => u32::from_le_bytes(*chunk),
+        None => panic!("the bytes were measured"),
+    }
+}
+
+/// Reads two `u32`s at `at`, as [`u32_at`].
+#[inline]
+pub(crate) const fn u32_pair_at(bytes: &[u8], at: usize) -> (u32, u32) {
+    match bytes.split_at(at).1.first_chunk() {
+        Some(chunk) => {
+            let pair = u64::from_le_bytes(*chunk);
+            (pair as u32, (pair >> 32) as u32)
+        }
+        None => panic!("the bytes were measured"),
+    }
 }
 
 #[cfg(test)]

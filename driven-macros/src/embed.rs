@@ -20,7 +20,7 @@ pub(crate) fn embed(arguments: &Arguments) -> Result<TokenStream, Fault> {
     if let Some(key) = &arguments.trust {
         verify(&tables, key)?;
     }
-    let proved = tables.check_bodies().and_then(|bodies| {
+    let proved = tables.checked_bodies().and_then(|bodies| {
         tables.check_root()?;
         tables.check_owners(bodies)
     });

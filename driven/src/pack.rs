@@ -35,9 +35,7 @@ impl<'a> Pack<'a> {
     /// # Errors
     /// Bytes that are no pack, of a newer format, cut off, or wrong in any table or text.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
-        let tables = Tables::check(bytes)?;
-        let bodies = tables.check_bodies()?;
-        Ok(Pack { tables, bodies })
+        LazyPack::open(bytes)?.check_text()
     }
 
     /// Takes tables and text that were proved together.
@@ -72,7 +70,7 @@ impl<'a> Pack<'a> {
 
     #[inline]
     pub(crate) fn view(&self, head: RuleHead<'a>) -> RuleView<'a> {
-        RuleView::new(head, &self.bodies[head.body_range()])
+        RuleView::new(head, self.bodies)
     }
 
     #[inline]
@@ -292,8 +290,7 @@ impl<'a> LazyPack<'a> {
     /// # Errors
     /// A body that is not UTF-8, or a range that cuts a character.
     pub fn check_text(self) -> Result<Pack<'a>, Error> {
-        let bodies = self.tables.check_bodies()?;
-        Ok(Pack { tables: self.tables, bodies })
+        Ok(crate::map::with_proved_bodies(self.tables)?)
     }
 }
 

@@ -40,7 +40,10 @@ pub fn pulldown(body: &str) -> Structure {
                 let info = if is_plain(raw) { info.into_string() } else { String::new() };
                 structure.fences.push((range.start, info));
             }
-            Event::Start(Tag::Link { link_type: LinkType::Inline, .. } | Tag::Image { link_type: LinkType::Inline, .. }) => {
+            Event::Start(
+                Tag::Link { link_type: LinkType::Inline, .. }
+                | Tag::Image { link_type: LinkType::Inline, .. },
+            ) => {
                 structure.links.push(range.start);
             }
             _ => {}

@@ -71,7 +71,12 @@ impl Build {
             "findings": findings_json(&compiled.report),
         });
         output.either(&value, || {
-            format!("{}: {} rules, {} bytes, digest {digest}", self.output.display(), tables.rule_count(), pack.len())
+            format!(
+                "{}: {} rules, {} bytes, digest {digest}",
+                self.output.display(),
+                tables.rule_count(),
+                pack.len()
+            )
         });
         Ok(Exit::Clean)
     }

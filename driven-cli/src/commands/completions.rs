@@ -8,7 +8,9 @@ use crate::{Cli, Exit, Outcome};
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  driven completions bash > ~/.local/share/bash-completion/completions/driven")]
+#[command(
+    after_help = "Examples:\n  driven completions bash > ~/.local/share/bash-completion/completions/driven"
+)]
 pub(crate) struct Completions {
     /// The shell
     shell: Shell,

@@ -74,7 +74,8 @@ impl Convert {
         if !text.trim_start().starts_with('{') {
             return Err(Failure::new("foreign", format!("{shown}: neither a folder, nor a pack, nor JSON")));
         }
-        let set = json_form::from_json(text).map_err(|err| Failure::new(err.code(), format!("{shown}: {err}")))?;
+        let set =
+            json_form::from_json(text).map_err(|err| Failure::new(err.code(), format!("{shown}: {err}")))?;
         Ok(Some(set))
     }
 

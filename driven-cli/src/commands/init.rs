@@ -43,11 +43,17 @@ impl Init {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let folder = self.dir.join("rules");
         let name = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
-        let name = name.file_name().map_or_else(|| "rules".into(), |name| name.to_string_lossy().into_owned());
-        let name: String = name.chars().filter(|char| char.is_alphanumeric() || "-_. ".contains(*char)).collect();
+        let name =
+            name.file_name().map_or_else(|| "rules".into(), |name| name.to_string_lossy().into_owned());
+        let name: String =
+            name.chars().filter(|char| char.is_alphanumeric() || "-_. ".contains(*char)).collect();
         let pack = format!("# What this pack of rules is.\nname = \"{name}\"\nversion = 1\n");
         fs::create_dir_all(&folder).map_err(|err| Failure::io(&folder, &err))?;
-        let files = [(self.dir.join(PROJECT_FILE), PROJECT), (folder.join(PACK_FILE), &pack), (folder.join("changes.md"), RULE)];
+        let files = [
+            (self.dir.join(PROJECT_FILE), PROJECT),
+            (folder.join(PACK_FILE), &pack),
+            (folder.join("changes.md"), RULE),
+        ];
         let mut written = Vec::new();
         for (path, text) in files {
             if path.symlink_metadata().is_ok() {

@@ -35,7 +35,8 @@ impl Inspect {
 fn describe(tables: &Tables<'_>) -> Value {
     let manifest = tables.manifest();
     let words = |set: driven::Capabilities| set.iter().map(|one| one.as_str()).collect::<Vec<_>>();
-    let asked: driven::Capabilities = tables.rules().flat_map(|rule| rule.capabilities().iter().collect::<Vec<_>>()).collect();
+    let asked: driven::Capabilities =
+        tables.rules().flat_map(|rule| rule.capabilities().iter().collect::<Vec<_>>()).collect();
     let sections: Vec<Value> = tables
         .sections()
         .map(|(section, kind, offset, len)| {
@@ -43,8 +44,11 @@ fn describe(tables: &Tables<'_>) -> Value {
             json!({ "name": name, "offset": offset, "bytes": len })
         })
         .collect();
-    let signatures: Vec<Value> =
-        tables.signatures().iter().map(|signature| json!({ "key_id": KeyId(signature.key_id).to_string() })).collect();
+    let signatures: Vec<Value> = tables
+        .signatures()
+        .iter()
+        .map(|signature| json!({ "key_id": KeyId(signature.key_id).to_string() }))
+        .collect();
     let by_activation: serde_json::Map<String, Value> = driven::Activation::ALL
         .iter()
         .map(|&activation| (activation.as_str().into(), tables.rows_activated(activation).len().into()))

@@ -36,7 +36,8 @@ impl Keygen {
             return Err(Failure::new("exists", message).hint("choose another name, or move the old key away"));
         }
         let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *seed).map_err(|err| Failure::new("random", format!("no randomness to be had: {err}")))?;
+        getrandom::fill(&mut *seed)
+            .map_err(|err| Failure::new("random", format!("no randomness to be had: {err}")))?;
         let key = SecretKey::from_seed(&seed);
         let write = |path: &Path, text: &str, prepare: fn(&File) -> io::Result<()>| {
             write_with(path, text.as_bytes(), prepare).map_err(|err| Failure::io(path, &err))
@@ -50,7 +51,9 @@ impl Keygen {
             "key_id": key.public_key().id().to_string(),
             "fingerprint": fingerprint,
         });
-        output.either(&value, || format!("{}\n{}\nfingerprint {fingerprint}", private.display(), public.display()));
+        output.either(&value, || {
+            format!("{}\n{}\nfingerprint {fingerprint}", private.display(), public.display())
+        });
         Ok(Exit::Clean)
     }
 }

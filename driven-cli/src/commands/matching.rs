@@ -13,7 +13,9 @@ use crate::{Exit, Outcome};
 ///
 /// Paths are relative to the project. Rules come in order of falling priority.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  driven match rules.drv src/main.rs\n  git diff --name-only | xargs driven match rules.drv --json")]
+#[command(
+    after_help = "Examples:\n  driven match rules.drv src/main.rs\n  git diff --name-only | xargs driven match rules.drv --json"
+)]
 pub(crate) struct Match {
     /// The pack
     file: PathBuf,
@@ -34,7 +36,10 @@ impl Match {
                 output.note(&format!("warning: {} is not UTF-8; it was matched as shown", path.as_str()));
             }
             if path.as_str().starts_with('/') || path.as_str().split('/').any(|part| part == "..") {
-                output.note(&format!("warning: {} is not relative to the project, so nothing matches", path.as_str()));
+                output.note(&format!(
+                    "warning: {} is not relative to the project, so nothing matches",
+                    path.as_str()
+                ));
             }
             let rules: Vec<&str> = pack.for_path(path.as_str()).map(|rule| rule.id()).collect();
             let _ = writeln!(text, "{}", printable(path.as_str()));

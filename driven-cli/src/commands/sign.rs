@@ -15,7 +15,9 @@ use crate::{Exit, Failure, Outcome};
 /// Adds this key's signature to those that the pack has. The digest stays the
 /// same, the file hash does not.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  driven sign rules.drv --key release.key\n  driven sign rules.drv --key release.key -o signed.drv")]
+#[command(
+    after_help = "Examples:\n  driven sign rules.drv --key release.key\n  driven sign rules.drv --key release.key -o signed.drv"
+)]
 pub(crate) struct Sign {
     /// The pack
     file: PathBuf,
@@ -38,7 +40,8 @@ impl Sign {
         write_if_changed(out, &signed).map_err(|err| Failure::io(out, &err))?;
         let id = key.public_key().id().to_string();
         let hash = file_hash(&signed).to_string();
-        let value = json!({ "path": out.to_string_lossy(), "key_id": id, "file_hash": hash, "bytes": signed.len() });
+        let value =
+            json!({ "path": out.to_string_lossy(), "key_id": id, "file_hash": hash, "bytes": signed.len() });
         output.either(&value, || format!("{}: signed by {id}", out.display()));
         Ok(Exit::Clean)
     }

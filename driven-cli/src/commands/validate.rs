@@ -10,7 +10,9 @@ use crate::{Exit, Outcome};
 /// Prints every finding with its place and a hint. Exit code 1 when one of them
 /// is an error.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  driven validate\n  driven validate rules --strict\n  driven validate --json")]
+#[command(
+    after_help = "Examples:\n  driven validate\n  driven validate rules --strict\n  driven validate --json"
+)]
 pub(crate) struct Validate {
     /// Folder that holds `driven.toml`, or a rule folder itself
     #[arg(default_value = ".")]

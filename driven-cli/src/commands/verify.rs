@@ -38,7 +38,8 @@ impl Verify {
         let pem = fs::read_to_string(&self.key).map_err(|err| Failure::io(&self.key, &err))?;
         let key = PublicKey::from_pem(&pem).map_err(|err| in_file(err.into(), &self.key))?;
         let bytes = fs::read(&self.file).map_err(|err| Failure::io(&self.file, &err))?;
-        let pack = Pack::open(&bytes).and_then(|pack| pack.verify(&key)).map_err(|err| in_file(err, &self.file))?;
+        let pack =
+            Pack::open(&bytes).and_then(|pack| pack.verify(&key)).map_err(|err| in_file(err, &self.file))?;
         let tables = Tables::check(&bytes)?;
         if let (Some(signed), Some(signature)) = (&self.signed_bytes, &self.signature) {
             let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);

@@ -35,27 +35,25 @@ enum KeyKind {
 }
 
 records! {
-    /// The head of the path tables. Keys' slots, keys, pairs' slots, pairs, rows,
-    /// checks and steps follow it in this order.
+    /// The head of the path tables. The keys' slots follow it; each further table begins at its
+    /// offset from the start of the section, which is where the one before it ends.
     pub struct PathsRecord {
-        /// Slots of the keys, a power of two or none; each holds a key's index plus one, or 0.
-        pub key_slots: u32,
-        /// How many keys.
-        pub keys: u32,
-        /// Slots of the pairs, as those of the keys.
-        pub pair_slots: u32,
-        /// How many pairs.
-        pub pairs: u32,
-        /// How many row words.
-        pub rows: u32,
-        /// How many checks.
-        pub checks: u32,
-        /// How many steps.
-        pub steps: u32,
-        /// Zero.
-        pub reserved: u32,
-        /// Rules for every path, and checks of patterns that fix nothing.
-        pub base: GroupRecord,
+        /// Keys.
+        pub keys_at: u32,
+        /// Slots of the pairs.
+        pub pair_slots_at: u32,
+        /// Pairs.
+        pub pairs_at: u32,
+        /// Words of 64 rules for every path, one for each 64 rules of the pack.
+        pub everywhere_at: u32,
+        /// Rows.
+        pub rows_at: u32,
+        /// Checks.
+        pub checks_at: u32,
+        /// Steps.
+        pub steps_at: u32,
+        /// How many of the checks, from the first on, are of patterns that fix nothing.
+        pub loose_checks: u32,
     }
 }
 
@@ -250,13 +248,13 @@ fn folder_bit(folder: &[u8]) -> u64 {
 
 #[inline]
 fn bigram_bits(bytes: &[u8]) -> u64 {
-    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
-    pairs.fold(0, |bits, (&a, &b)| bits | bigram_bit(a, b))
-}
-
-#[inline]
-fn bigram_bit(first: u8, second: u8) -> u64 {
-    1 << (first.wrapping_mul(31).wrapping_add(second) & 63)
+    let Some((&first, rest)) = bytes.split_first() else { return 0 };
+    let (mut bits, mut before) = (0, u32::from(first));
+    for &byte in rest {
+        bits |= 1 << ((before * 31 + u32::from(byte)) & 63);
+        before = u32::from(byte);
+    }
+    bits
 }
 
 fn key_hash(kind: KeyKind, text: &[u8]) -> u64 {
@@ -278,74 +276,113 @@ fn pair_hash(folder: u32, extension: u32) -> u64 {
 /// The tables of a section that was checked.
 #[derive(Clone, Copy)]
 pub(crate) struct PathTables<'a> {
-    head: PathsRecord,
-    key_slots: Table<'a, u32>,
-    keys: Table<'a, KeyRecord>,
-    pair_slots: Table<'a, u32>,
-    pairs: Table<'a, PairRecord>,
-    rows: Table<'a, RowRecord>,
-    checks: Table<'a, CheckRecord>,
-    steps: Table<'a, PatternRecord>,
+    section: &'a [u8],
     names: &'a str,
 }
 
+const HEAD: usize = PathsRecord::SIZE;
+
 impl<'a> PathTables<'a> {
-    /// Cuts the section into its tables; nothing when the lengths do not add up.
     #[inline]
-    pub(crate) fn new(section: &'a [u8], names: &'a str) -> Option<Self> {
-        let (head, mut rest) = section.split_at_checked(PathsRecord::SIZE)?;
-        let head = PathsRecord::read(head);
-        let tables = PathTables {
-            head,
-            key_slots: take(&mut rest, head.key_slots)?,
-            keys: take(&mut rest, head.keys)?,
-            pair_slots: take(&mut rest, head.pair_slots)?,
-            pairs: take(&mut rest, head.pairs)?,
-            rows: take(&mut rest, head.rows)?,
-            checks: take(&mut rest, head.checks)?,
-            steps: take(&mut rest, head.steps)?,
-            names,
-        };
-        rest.is_empty().then_some(tables)
+    pub(crate) fn new(section: &'a [u8], names: &'a str) -> Self {
+        PathTables { section, names }
+    }
+
+    #[inline]
+    fn head(&self) -> PathsRecord {
+        PathsRecord::read(self.section)
+    }
+
+    #[inline]
+    fn table<R: Record>(&self, start: usize, end: u32) -> Table<'a, R> {
+        Table::new(&self.section[start..end as usize])
+    }
+
+    #[inline]
+    fn key_slots(&self) -> Table<'a, u32> {
+        self.table(HEAD, self.head().keys_at)
+    }
+
+    #[inline]
+    fn keys(&self) -> Table<'a, KeyRecord> {
+        self.table(self.head().keys_at as usize, self.head().pair_slots_at)
+    }
+
+    #[inline]
+    fn pair_slots(&self) -> Table<'a, u32> {
+        self.table(self.head().pair_slots_at as usize, self.head().pairs_at)
+    }
+
+    #[inline]
+    fn pairs(&self) -> Table<'a, PairRecord> {
+        self.table(self.head().pairs_at as usize, self.head().everywhere_at)
+    }
+
+    #[inline]
+    fn everywhere(&self) -> Table<'a, u64> {
+        self.table(self.head().everywhere_at as usize, self.head().rows_at)
+    }
+
+    #[inline]
+    fn rows(&self) -> Table<'a, RowRecord> {
+        self.table(self.head().rows_at as usize, self.head().checks_at)
+    }
+
+    #[inline]
+    fn checks(&self) -> Table<'a, CheckRecord> {
+        self.table(self.head().checks_at as usize, self.head().steps_at)
+    }
+
+    #[inline]
+    fn steps(&self) -> Table<'a, PatternRecord> {
+        self.table(self.head().steps_at as usize, self.section.len() as u32)
     }
 
     /// Proves every index and reference, and the order that merging relies on.
     pub(crate) fn check(&self, rule_count: u32) -> Result<(), Error> {
         let fault = |what: &str| Err(Error::malformed(format!("paths: {what}")));
-        if self.head.reserved != 0 {
-            return fault("the reserved field is not zero");
+        if !self.has_tables() {
+            return fault("the lengths do not add up");
         }
-        for (slots, count) in [(self.key_slots, self.keys.len()), (self.pair_slots, self.pairs.len())] {
-            let sized =
-                slots.is_empty() && count == 0 || slots.len().is_power_of_two() && slots.len() > count;
+        let (keys, pairs) = (self.keys(), self.pairs());
+        for (slots, count) in [(self.key_slots(), keys.len()), (self.pair_slots(), pairs.len())] {
+            let len = slots.len();
+            let sized = len == 0 && count == 0 || len.is_power_of_two() && len > count;
             if !sized || slots.iter().any(|slot| slot as usize > count) {
                 return fault("a slot names an entry that is not there");
             }
         }
-        let known = |rule: u32| rule < rule_count;
-        for row in self.rows.iter() {
-            let highest = 63 - (row.bits | 1).leading_zeros();
-            if row.bits == 0 || !row.word.checked_mul(64).is_some_and(|first| known(first + highest)) {
-                return fault("a row names a rule that is not there");
-            }
+        let known = |word: u32, bits: u64| {
+            let highest = 63 - (bits | 1).leading_zeros();
+            word.checked_mul(64).is_some_and(|first| first + highest < rule_count || bits == 0)
+        };
+        let everywhere = self.everywhere();
+        let words = everywhere.iter().enumerate().all(|(word, bits)| known(word as u32, bits));
+        if everywhere.len() != rule_count.div_ceil(64) as usize || !words {
+            return fault("the rules for every path are not those of the pack");
         }
-        for check in self.checks.iter() {
-            let steps = (check.steps_start as usize).checked_add(check.steps_len as usize);
-            if !known(check.rule)
+        if !self.rows().iter().all(|row| known(row.word, row.bits)) {
+            return fault("a row names a rule that is not there");
+        }
+        let steps = self.steps();
+        for check in self.checks().iter() {
+            let end = (check.steps_start as usize).checked_add(check.steps_len as usize);
+            if check.rule >= rule_count
                 || !check.pattern.is_in(self.names)
-                || steps.is_none_or(|end| end > self.steps.len())
+                || end.is_none_or(|end| end > steps.len())
             {
                 return fault("a check refers to what is not there");
             }
         }
-        if self.steps.iter().any(|step| !step.pattern.is_in(self.names) || step.negated > 1) {
+        if steps.iter().any(|step| !step.pattern.is_in(self.names) || step.negated > 1) {
             return fault("a step refers to what is not there");
         }
-        if self.keys.iter().any(|key| !key.text.is_in(self.names)) {
+        if keys.iter().any(|key| !key.text.is_in(self.names)) {
             return fault("a key refers to a name that is not there");
         }
-        let key_groups = self.keys.iter().map(|key| key.group);
-        let mut groups = key_groups.chain(self.pairs.iter().map(|pair| pair.group)).chain([self.head.base]);
+        let loose = GroupRecord { check_len: self.head().loose_checks, ..GroupRecord::default() };
+        let mut groups =
+            keys.iter().map(|key| key.group).chain(pairs.iter().map(|pair| pair.group)).chain([loose]);
         if groups.all(|group| self.is_sorted(&group)) {
             Ok(())
         } else {
@@ -353,42 +390,31 @@ impl<'a> PathTables<'a> {
         }
     }
 
+    /// Whether the section is cut into whole tables.
+    fn has_tables(&self) -> bool {
+        if self.section.len() < HEAD {
+            return false;
+        }
+        let head = self.head();
+        let cuts = [
+            (HEAD as u32, head.keys_at, u32::SIZE),
+            (head.keys_at, head.pair_slots_at, KeyRecord::SIZE),
+            (head.pair_slots_at, head.pairs_at, u32::SIZE),
+            (head.pairs_at, head.everywhere_at, PairRecord::SIZE),
+            (head.everywhere_at, head.rows_at, u64::SIZE),
+            (head.rows_at, head.checks_at, RowRecord::SIZE),
+            (head.checks_at, head.steps_at, CheckRecord::SIZE),
+            (head.steps_at, self.section.len() as u32, PatternRecord::SIZE),
+        ];
+        cuts.iter().all(|&(start, end, size)| start <= end && (end - start).is_multiple_of(size as u32))
+    }
+
     fn is_sorted(&self, group: &GroupRecord) -> bool {
-        let rows = self.rows.try_part(group.row_start, group.row_len);
-        let checks = self.checks.try_part(group.check_start, group.check_len);
+        let rows = self.rows().try_part(group.row_start, group.row_len);
+        let checks = self.checks().try_part(group.check_start, group.check_len);
         rows.is_some_and(|rows| rows.iter().is_sorted_by(|a, b| a.word < b.word))
             && checks.is_some_and(|checks| checks.iter().is_sorted_by(|a, b| a.rule <= b.rule))
     }
-
-    #[inline]
-    fn key(&self, kind: KeyKind, text: &[u8]) -> Option<u32> {
-        let (head, tail) = (first_word(text), last_word(text));
-        let hash = key_hash_of(kind, head, tail, text.len());
-        probe(self.key_slots, hash, |index| {
-            let key = self.keys.at(index as usize);
-            key.head == head
-                && key.tail == tail
-                && (key.text.len as usize) == text.len()
-                && key.kind == kind as u32
-                && (text.len() <= 16 || key.text.of(self.names).as_bytes() == text)
-        })
-    }
-
-    #[inline]
-    fn pair(&self, folder: u32, extension: u32) -> Option<u32> {
-        probe(self.pair_slots, pair_hash(folder, extension), |index| {
-            let pair = self.pairs.at(index as usize);
-            pair.folder == folder && pair.extension == extension
-        })
-    }
-}
-
-/// Takes `count` records off the front of `rest`.
-#[inline]
-fn take<'a, R: Record>(rest: &mut &'a [u8], count: u32) -> Option<Table<'a, R>> {
-    let (table, tail) = rest.split_at_checked((count as usize).checked_mul(R::SIZE)?)?;
-    *rest = tail;
-    Some(Table::new(table))
 }
 
 /// Linear probing from the slot of `hash` to the first free one.
@@ -406,38 +432,40 @@ fn probe(slots: Table<'_, u32>, hash: u64, is_it: impl Fn(u32) -> bool) -> Optio
     None
 }
 
-/// What is left of one group while groups are merged.
+/// What is left of one group while groups are merged: places in the rows and in the checks.
 #[derive(Clone, Copy)]
-struct Cursor<'a> {
-    rows: Table<'a, RowRecord>,
-    checks: Table<'a, CheckRecord>,
+struct Cursor {
+    row: u32,
+    row_end: u32,
+    check: u32,
+    check_end: u32,
+    /// Word of the next row, and of the next check; none is left at `u32::MAX`.
+    row_word: u32,
+    check_word: u32,
 }
 
-impl Cursor<'_> {
-    #[inline]
-    fn word(&self) -> u32 {
-        let row = self.rows.get(0).map_or(u32::MAX, |row| row.word);
-        let check = self.checks.get(0).map_or(u32::MAX, |check| check.rule / 64);
-        row.min(check)
-    }
-}
+const EMPTY: Cursor =
+    Cursor { row: 0, row_end: 0, check: 0, check_end: 0, row_word: u32::MAX, check_word: u32::MAX };
 
 /// How many groups a path can have.
 const MAX_GROUPS: usize = 6;
-const EMPTY: Cursor<'static> = Cursor { rows: Table::new(&[]), checks: Table::new(&[]) };
 
 /// The rules of a path as words of 64 bits, in rising order.
 #[derive(Clone)]
 pub struct PathWords<'a, 'p> {
-    tables: PathTables<'a>,
-    facts: Option<Facts<'p>>,
-    cursors: [Cursor<'a>; MAX_GROUPS],
+    everywhere: Table<'a, u64>,
+    word: u32,
+    rows: Table<'a, RowRecord>,
+    checks: Table<'a, CheckRecord>,
+    facts: Facts<'a, 'p>,
+    cursors: [Cursor; MAX_GROUPS],
     count: usize,
 }
 
 /// What checks need of a path.
 #[derive(Clone, Copy)]
-struct Facts<'p> {
+struct Facts<'a, 'p> {
+    tables: PathTables<'a>,
     path: &'p str,
     head: u64,
     tail: u64,
@@ -447,44 +475,149 @@ struct Facts<'p> {
 
 impl<'a, 'p> PathWords<'a, 'p> {
     /// Scans `path` and finds its groups.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(tables: PathTables<'a>, path: &'p str) -> Self {
-        let mut words = PathWords { tables, facts: None, cursors: [EMPTY; MAX_GROUPS], count: 0 };
-        if let Some(facts) = PathFacts::scan(path) {
-            words.find_groups(&facts);
-            let PathFacts { path, head, tail, bigrams, folders, .. } = facts;
-            words.facts = Some(Facts { path, head, tail, bigrams, folders });
+        let Some(found) = PathFacts::scan(path) else {
+            return PathWords {
+                everywhere: Table::new(&[]),
+                word: 0,
+                rows: Table::new(&[]),
+                checks: Table::new(&[]),
+                facts: Facts { tables, path: "", head: 0, tail: 0, bigrams: 0, folders: 0 },
+                cursors: [EMPTY; MAX_GROUPS],
+                count: 0,
+            };
+        };
+        let PathFacts { path, head, tail, bigrams, folders, .. } = found;
+        let mut words = PathWords {
+            everywhere: tables.everywhere(),
+            word: 0,
+            rows: tables.rows(),
+            checks: tables.checks(),
+            facts: Facts { tables, path, head, tail, bigrams, folders },
+            cursors: [EMPTY; MAX_GROUPS],
+            count: 0,
+        };
+        words.push(&GroupRecord { check_len: tables.head().loose_checks, ..GroupRecord::default() });
+        let keys = KeyIndex { slots: tables.key_slots(), keys: tables.keys(), names: tables.names };
+        if !keys.slots.is_empty() {
+            words.push_keyed(&keys, &found);
         }
         words
     }
 
     #[inline]
-    fn find_groups(&mut self, facts: &PathFacts<'p>) {
-        let tables = self.tables;
-        self.push(&tables.head.base);
-        let keyed = |kind, text: Option<&[u8]>| text.and_then(|text| tables.key(kind, text));
-        let extension = keyed(KeyKind::Extension, facts.extension);
-        let folder = keyed(KeyKind::Folder, facts.first_folder);
-        let double = keyed(KeyKind::DoubleExtension, facts.double_extension);
-        let name = tables.key(KeyKind::Name, facts.name);
-        for key in [extension, double, name, folder].into_iter().flatten() {
-            self.push(&tables.keys.at(key as usize).group);
-        }
-        if let (Some(folder), Some(extension)) = (folder, extension)
-            && let Some(pair) = tables.pair(folder, extension)
-        {
-            self.push(&tables.pairs.at(pair as usize).group);
+    fn push_keyed(&mut self, keys: &KeyIndex<'a>, facts: &PathFacts<'p>) {
+        let mut find = |kind, text: &[u8]| {
+            let index = keys.find(kind, text)?;
+            self.push(&keys.keys.at(index as usize).group);
+            Some(index)
+        };
+        find(KeyKind::Name, facts.name);
+        let extension = facts.extension.and_then(|text| find(KeyKind::Extension, text));
+        facts.double_extension.and_then(|text| find(KeyKind::DoubleExtension, text));
+        let folder = facts.first_folder.and_then(|text| find(KeyKind::Folder, text));
+        if let (Some(folder), Some(extension)) = (folder, extension) {
+            self.push_pair(folder, extension);
         }
     }
 
     #[inline]
-    fn push(&mut self, group: &GroupRecord) {
-        let rows = self.tables.rows.part(group.row_start, group.row_len);
-        let checks = self.tables.checks.part(group.check_start, group.check_len);
-        if !rows.is_empty() || !checks.is_empty() {
-            self.cursors[self.count] = Cursor { rows, checks };
-            self.count += 1;
+    fn push_pair(&mut self, folder: u32, extension: u32) {
+        let tables = self.facts.tables;
+        let pairs = tables.pairs();
+        let found = probe(tables.pair_slots(), pair_hash(folder, extension), |index| {
+            let pair = pairs.at(index as usize);
+            pair.folder == folder && pair.extension == extension
+        });
+        if let Some(index) = found {
+            self.push(&pairs.at(index as usize).group);
         }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, group: &GroupRecord) {
+        if group.row_len | group.check_len == 0 || self.count == MAX_GROUPS {
+            return;
+        }
+        let mut cursor = Cursor {
+            row: group.row_start,
+            row_end: group.row_start + group.row_len,
+            check: group.check_start,
+            check_end: group.check_start + group.check_len,
+            ..EMPTY
+        };
+        cursor.see_row(self.rows);
+        cursor.see_check(self.checks);
+        self.cursors[self.count] = cursor;
+        self.count += 1;
+    }
+}
+
+impl Cursor {
+    #[inline(always)]
+    fn see_row(&mut self, rows: Table<'_, RowRecord>) {
+        self.row_word = if self.row < self.row_end { rows.at(self.row as usize).word } else { u32::MAX };
+    }
+
+    #[inline(always)]
+    fn see_check(&mut self, checks: Table<'_, CheckRecord>) {
+        self.check_word =
+            if self.check < self.check_end { checks.at(self.check as usize).rule / 64 } else { u32::MAX };
+    }
+
+    /// The bits of the row's next word.
+    #[inline(always)]
+    fn take_row(&mut self, rows: Table<'_, RowRecord>) -> u64 {
+        let bits = rows.at(self.row as usize).bits;
+        self.row += 1;
+        self.see_row(rows);
+        bits
+    }
+
+    /// The bits of the next word whose checks match; `known` has bits that need no check.
+    #[inline]
+    fn take_checks(&mut self, checks: Table<'_, CheckRecord>, known: u64, facts: &Facts<'_, '_>) -> u64 {
+        let word = self.check_word;
+        let (mut bits, mut seen) = (0, 0);
+        for check in checks.part(self.check, self.check_end - self.check).iter() {
+            if check.rule / 64 != word {
+                break;
+            }
+            seen += 1;
+            if check.may_match(facts) {
+                let bit = 1 << (check.rule % 64);
+                if (known | bits) & bit == 0 && check.matches(facts) {
+                    bits |= bit;
+                }
+            }
+        }
+        self.check += seen;
+        self.see_check(checks);
+        bits
+    }
+}
+
+/// The keys and their slots.
+struct KeyIndex<'a> {
+    slots: Table<'a, u32>,
+    keys: Table<'a, KeyRecord>,
+    names: &'a str,
+}
+
+impl KeyIndex<'_> {
+    #[inline]
+    fn find(&self, kind: KeyKind, text: &[u8]) -> Option<u32> {
+        let (head, tail) = (first_word(text), last_word(text));
+        let hash = key_hash_of(kind, head, tail, text.len());
+        probe(self.slots, hash, |index| {
+            let key = self.keys.at(index as usize);
+            key.head == head
+                && key.tail == tail
+                && key.text.len as usize == text.len()
+                && key.kind == kind as u32
+                && (text.len() <= 16 || key.text.of(self.names).as_bytes() == text)
+        })
     }
 }
 
@@ -494,59 +627,50 @@ impl Iterator for PathWords<'_, '_> {
 
     #[inline]
     fn next(&mut self) -> Option<(u32, u64)> {
-        let facts = self.facts?;
-        loop {
+        while let Some(everywhere) = self.everywhere.get(self.word as usize) {
+            let word = self.word;
+            self.word += 1;
             let cursors = &mut self.cursors[..self.count];
-            let word = cursors.iter().map(Cursor::word).min()?;
-            if word == u32::MAX {
-                return None;
-            }
-            let mut bits = 0;
+            let mut bits = everywhere;
             for cursor in cursors.iter_mut() {
-                if let Some((row, rest)) = cursor.rows.split_first()
-                    && row.word == word
-                {
-                    bits |= row.bits;
-                    cursor.rows = rest;
+                if cursor.row_word == word {
+                    bits |= cursor.take_row(self.rows);
                 }
             }
             for cursor in cursors {
-                while let Some((check, rest)) = cursor.checks.split_first()
-                    && check.rule / 64 == word
-                {
-                    cursor.checks = rest;
-                    if check.may_match(&facts) {
-                        let bit = 1 << (check.rule % 64);
-                        if bits & bit == 0 && check.matches(&self.tables, facts.path) {
-                            bits |= bit;
-                        }
-                    }
+                if cursor.check_word == word {
+                    bits |= cursor.take_checks(self.checks, bits, &self.facts);
                 }
             }
             if bits != 0 {
                 return Some((word, bits));
             }
         }
+        None
     }
 }
 
 impl CheckRecord {
     /// Whether nothing that was found in the scan speaks against a match.
     #[inline]
-    fn may_match(&self, facts: &Facts<'_>) -> bool {
+    fn may_match(&self, facts: &Facts<'_, '_>) -> bool {
+        let missing = self.bigrams & !facts.bigrams | self.folders & !facts.folders;
+        if missing != 0 {
+            return false;
+        }
         let head = (self.head ^ facts.head) & self.head_mask;
         let tail = (self.tail ^ facts.tail) & self.tail_mask;
-        let missing = self.bigrams & !facts.bigrams | self.folders & !facts.folders;
-        head | tail | missing == 0
+        head | tail == 0
     }
 
     #[inline(never)]
-    fn matches(&self, tables: &PathTables<'_>, path: &str) -> bool {
-        let steps = tables.steps.part(self.steps_start, self.steps_len);
-        if steps.is_empty() {
-            return matches(self.pattern.of(tables.names), path);
+    fn matches(&self, facts: &Facts<'_, '_>) -> bool {
+        let names = facts.tables.names;
+        if self.steps_len == 0 {
+            return matches(self.pattern.of(names), facts.path);
         }
-        let decisive = steps.iter().find(|step| matches(step.pattern.of(tables.names), path));
+        let steps = facts.tables.steps().part(self.steps_start, self.steps_len);
+        let decisive = steps.iter().find(|step| matches(step.pattern.of(names), facts.path));
         decisive.is_some_and(|step| step.negated == 0)
     }
 }
@@ -614,11 +738,11 @@ impl PathsBuilder {
         }
     }
 
-    /// Writes the section.
-    pub(crate) fn finish(mut self, intern: &mut impl FnMut(&str) -> StrRef) -> Vec<u8> {
+    /// Writes the section for a pack of `rule_count` rules.
+    pub(crate) fn finish(mut self, rule_count: usize, intern: &mut impl FnMut(&str) -> StrRef) -> Vec<u8> {
         let mut tables = TablesDraft::default();
         let everywhere = core::mem::take(&mut self.base.rules);
-        let base = tables.group(GroupDraft { rules: everywhere.clone(), ..self.base }, &BTreeSet::new());
+        let loose = tables.group(self.base, &everywhere);
         let mut indexes = BTreeMap::new();
         let mut keys = Vec::new();
         for ((kind, text), group) in self.keys {
@@ -639,32 +763,41 @@ impl PathsBuilder {
                 group: tables.group(group, &everywhere),
             });
         }
-        let key_hashes = indexes.iter().map(|((kind, text), _)| key_hash(*kind, text.as_bytes()));
-        let key_slots = slots(key_hashes);
+        let key_slots = slots(indexes.iter().map(|((kind, text), _)| key_hash(*kind, text.as_bytes())));
         let pair_slots = slots(pairs.iter().map(|pair| pair_hash(pair.folder, pair.extension)));
-        let count = |len: usize| len as u32;
-        let head = PathsRecord {
-            key_slots: count(key_slots.len()),
-            keys: count(keys.len()),
-            pair_slots: count(pair_slots.len()),
-            pairs: count(pairs.len()),
-            rows: count(tables.rows.len()),
-            checks: count(tables.checks.len()),
-            steps: count(self.steps.len()),
-            reserved: count(0),
-            base,
-        };
-        [
-            to_bytes(&[head]),
+        let mut words = vec![0_u64; rule_count.div_ceil(64)];
+        for rule in everywhere {
+            words[rule as usize / 64] |= 1 << (rule % 64);
+        }
+        let parts = [
             to_bytes(&key_slots),
             to_bytes(&keys),
             to_bytes(&pair_slots),
             to_bytes(&pairs),
+            to_bytes(&words),
             to_bytes(&tables.rows),
             to_bytes(&tables.checks),
             to_bytes(&self.steps),
-        ]
-        .concat()
+        ];
+        let mut end = HEAD as u32;
+        let mut next = |part: &Vec<u8>| {
+            end += part.len() as u32;
+            end
+        };
+        let [keys_at, pair_slots_at, pairs_at, everywhere_at, rows_at, checks_at, steps_at, _] =
+            parts.each_ref().map(&mut next);
+        let loose_checks = loose.check_len;
+        let head = PathsRecord {
+            keys_at,
+            pair_slots_at,
+            pairs_at,
+            everywhere_at,
+            rows_at,
+            checks_at,
+            steps_at,
+            loose_checks,
+        };
+        [to_bytes(&[head]), parts.concat()].concat()
     }
 }
 
@@ -847,12 +980,12 @@ mod tests {
         for (rule, globs) in rules.iter().enumerate() {
             builder.scoped(rule as u32, &GlobList::parse(globs).expect("in order"), &mut intern);
         }
-        (builder.finish(&mut intern), names)
+        (builder.finish(rules.len(), &mut intern), names)
     }
 
     fn ask(rules: &[&[&str]], path: &str) -> Vec<u32> {
         let (section, names) = tables(rules);
-        let tables = PathTables::new(&section, &names).expect("lengths add up");
+        let tables = PathTables::new(&section, &names);
         tables.check(rules.len() as u32).expect("what was built is in order");
         let words = PathWords::new(tables, path);
         words

@@ -46,6 +46,14 @@ pub(crate) const unsafe fn reopen(bytes: &[u8]) -> Pack<'_> {
     Pack::assume_proved(Tables::assume_checked(bytes, names), bodies)
 }
 
+/// Makes a pack of tables whose bodies were just proved.
+pub(crate) fn with_proved_bodies(tables: Tables<'_>) -> Result<Pack<'_>, driven_format::Error> {
+    tables.check_bodies()?;
+    // SAFETY: `check_bodies` proved that the bodies are UTF-8, end to end (docs/SAFETY.md, rule 1).
+    let bodies = unsafe { core::str::from_utf8_unchecked(tables.bodies()) };
+    Ok(Pack::assume_proved(tables, bodies))
+}
+
 /// Makes a lazy pack of bytes that were proved before.
 ///
 /// # Safety

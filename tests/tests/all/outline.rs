@@ -48,8 +48,36 @@ fn every_example_of_commonmark_has_the_structure_that_the_oracle_finds() {
 #[test]
 fn made_up_documents_have_the_structure_that_the_oracle_finds() {
     const PIECES: &[&str] = &[
-        "- ", "* ", "1. ", "2) ", "> ", "# ", "## x", "===\n", "---\n", "```\n", "~~~ rust\n", "\n", "\n", "\n\n", "  ", "    ",
-        "\t", "text", "a\nb", "***\n", "-", "+", "10. ", "`code`", "[a](b)", "![i](j)", "<div>\n", "<!-- c -->", "\\", "é",
+        "- ",
+        "* ",
+        "1. ",
+        "2) ",
+        "> ",
+        "# ",
+        "## x",
+        "===\n",
+        "---\n",
+        "```\n",
+        "~~~ rust\n",
+        "\n",
+        "\n",
+        "\n\n",
+        "  ",
+        "    ",
+        "\t",
+        "text",
+        "a\nb",
+        "***\n",
+        "-",
+        "+",
+        "10. ",
+        "`code`",
+        "[a](b)",
+        "![i](j)",
+        "<div>\n",
+        "<!-- c -->",
+        "\\",
+        "é",
     ];
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = move |below: usize| {
@@ -62,8 +90,14 @@ fn made_up_documents_have_the_structure_that_the_oracle_finds() {
             (0..len).map(|_| PIECES[next(PIECES.len())]).collect()
         })
         .collect();
-    let bodies = documents.iter().enumerate().map(|(index, body)| (format!("document {index}"), body.as_str()));
+    let bodies =
+        documents.iter().enumerate().map(|(index, body)| (format!("document {index}"), body.as_str()));
     let mut differences = differences(bodies);
     differences.sort_by_key(String::len);
-    assert!(differences.is_empty(), "{} documents differ, the shortest:\n{}", differences.len(), differences[..differences.len().min(12)].join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} documents differ, the shortest:\n{}",
+        differences.len(),
+        differences[..differences.len().min(12)].join("\n")
+    );
 }

@@ -1,0 +1,176 @@
+//! Opening: from bytes in memory to rules that can be read.
+
+use std::hint::black_box;
+
+use driven::{LazyPack, Pack, RuleView};
+
+use crate::data::{ArchivedFacts, ArchivedKind, Borrowed, Facts, FromJson, Set, walk};
+use crate::flat;
+use crate::harness::{Timed, contestant, race};
+
+/// Reads every field of a rule of ours.
+pub fn walk_view(rule: &RuleView<'_>) -> usize {
+    let list = |list: driven::StrList<'_>| list.iter().map(str::len).sum::<usize>();
+    rule.id().len()
+        + rule.description().len()
+        + usize::from(rule.activation().code())
+        + list(rule.globs())
+        + usize::from(rule.priority())
+        + rule.category().map_or(0, |category| usize::from(category.code()))
+        + list(rule.tags())
+        + list(rule.languages())
+        + rule.when().len()
+        + list(rule.targets())
+        + list(rule.requires())
+        + list(rule.conflicts())
+        + list(rule.replaces())
+        + usize::from(rule.capabilities().bits())
+        + rule.body().len()
+        + rule
+            .outline()
+            .map(|node| node.kind as usize + usize::from(node.level) + node.start as usize + node.len as usize)
+            .sum::<usize>()
+}
+
+fn walk_archived(rule: &ArchivedFacts) -> usize {
+    let list = |list: &rkyv::vec::ArchivedVec<rkyv::string::ArchivedString>| {
+        list.iter().map(|text| text.len()).sum::<usize>()
+    };
+    rule.id.len()
+        + rule.description.len()
+        + usize::from(rule.activation)
+        + list(&rule.globs)
+        + usize::from(rule.priority)
+        + usize::from(rule.category)
+        + list(&rule.tags)
+        + list(&rule.languages)
+        + rule.when.len()
+        + list(&rule.targets)
+        + list(&rule.requires)
+        + list(&rule.conflicts)
+        + list(&rule.replaces)
+        + usize::from(rule.capabilities)
+        + rule.body.len()
+        + rule
+            .outline
+            .iter()
+            .map(|node| {
+                kind_number(&node.kind) + usize::from(node.level) + node.start.to_native() as usize + node.len.to_native() as usize
+            })
+            .sum::<usize>()
+}
+
+fn kind_number(kind: &ArchivedKind) -> usize {
+    match kind {
+        ArchivedKind::Section => 0,
+        ArchivedKind::Title => 1,
+        ArchivedKind::Bullet => 2,
+        ArchivedKind::Numbered => 3,
+    }
+}
+
+fn archived(bytes: &[u8]) -> &rkyv::vec::ArchivedVec<ArchivedFacts> {
+    rkyv::access::<rkyv::vec::ArchivedVec<ArchivedFacts>, rkyv::rancor::Error>(bytes).expect("it was written")
+}
+
+/// Opening: what each rival does before any field can be read.
+pub fn open(set: &Set) -> Vec<Timed> {
+    race(vec![
+        contestant("driven, opened lazily", || LazyPack::open(black_box(&set.pack)).expect("it was written").len()),
+        contestant("driven, all text proved", || Pack::open(black_box(&set.pack)).expect("it was written").len()),
+        contestant("rkyv, checked", || archived(black_box(&set.rkyv)).len()),
+        contestant("bitcode, borrowed", || {
+            bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written").len()
+        }),
+        contestant("flatbuffers, verified", || flat::open(black_box(&set.flatbuffers)).len()),
+        contestant("postcard, borrowed", || {
+            postcard::from_bytes::<Vec<Borrowed<'_>>>(black_box(&set.postcard)).expect("it was written").len()
+        }),
+        contestant("sonic-rs, borrowed", || {
+            sonic_rs::from_slice::<Vec<FromJson<'_>>>(black_box(&set.json)).expect("it was written").len()
+        }),
+        contestant("serde_json, owned", || {
+            serde_json::from_slice::<Vec<Facts>>(black_box(&set.json)).expect("it was written").len()
+        }),
+    ])
+}
+
+/// Opening, and proving what [`driven::Pack`] proves: also that every range lies in its body and cuts no character.
+pub fn prove_all(set: &Set) -> Vec<Timed> {
+    let within = |body: &str, start: usize, len: usize| body.get(start..start + len).is_some();
+    race(vec![
+        contestant("driven, all proved", || Pack::open(black_box(&set.pack)).expect("it was written").len()),
+        contestant("rkyv, checked, ranges checked", || {
+            let rules = archived(black_box(&set.rkyv));
+            let sound = rules.iter().all(|rule| {
+                let ranges = rule.outline.iter();
+                ranges.map(|node| within(&rule.body, node.start.to_native() as usize, node.len.to_native() as usize)).all(|sound| sound)
+            });
+            usize::from(sound)
+        }),
+        contestant("bitcode, borrowed, ranges checked", || {
+            let rules = bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written");
+            let sound = |rule: &Borrowed<'_>| {
+                rule.outline.iter().all(|node| within(rule.body, node.start as usize, node.len as usize))
+            };
+            usize::from(rules.iter().all(sound))
+        }),
+        contestant("serde_json, owned, ranges checked", || {
+            let rules = serde_json::from_slice::<Vec<Facts>>(black_box(&set.json)).expect("it was written");
+            let sound =
+                |rule: &Facts| rule.outline.iter().all(|node| within(&rule.body, node.start as usize, node.len as usize));
+            usize::from(rules.iter().all(sound))
+        }),
+    ])
+}
+
+/// Opening and reading every field of every rule.
+pub fn read_all(set: &Set) -> Vec<Timed> {
+    race(vec![
+        contestant("driven, all text proved", || {
+            let pack = Pack::open(black_box(&set.pack)).expect("it was written");
+            pack.rules().map(|rule| walk_view(&rule)).sum()
+        }),
+        contestant("rkyv, checked", || archived(black_box(&set.rkyv)).iter().map(walk_archived).sum()),
+        contestant("bitcode, borrowed", || {
+            let rules = bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written");
+            rules.iter().map(|rule| walk!(rule)).sum()
+        }),
+        contestant("flatbuffers, verified", || {
+            flat::open(black_box(&set.flatbuffers)).iter().map(|rule| rule.walk()).sum()
+        }),
+        contestant("postcard, borrowed", || {
+            let rules = postcard::from_bytes::<Vec<Borrowed<'_>>>(black_box(&set.postcard)).expect("it was written");
+            rules.iter().map(|rule| walk!(rule)).sum()
+        }),
+        contestant("sonic-rs, borrowed", || {
+            let rules = sonic_rs::from_slice::<Vec<FromJson<'_>>>(black_box(&set.json)).expect("it was written");
+            rules.iter().map(|rule| walk!(rule)).sum()
+        }),
+        contestant("serde_json, owned", || {
+            let rules = serde_json::from_slice::<Vec<Facts>>(black_box(&set.json)).expect("it was written");
+            rules.iter().map(|rule| walk!(rule)).sum()
+        }),
+    ])
+}
+
+/// What proofs beyond structure and text cost.
+pub fn proofs(set: &Set) -> Vec<Timed> {
+    let seed = zeroize::Zeroizing::new([7; 32]);
+    let key = driven_format::trust::SecretKey::from_seed(&seed);
+    let signed = driven_build::sign_pack(&set.pack, &key, 0).expect("a pack can be signed");
+    let public = key.public_key();
+    let timed = race(vec![
+        contestant("open, all text proved", || Pack::open(black_box(&signed)).expect("in order").len()),
+        contestant("and every digest proved", || {
+            Pack::open(black_box(&signed)).and_then(Pack::prove).expect("in order").len()
+        }),
+        contestant("and the signature verified", || {
+            Pack::open(black_box(&signed)).and_then(|pack| pack.verify(&public)).expect("in order").len()
+        }),
+        contestant("lazily: tables proved, signature verified", || {
+            LazyPack::open(black_box(&signed)).and_then(|pack| pack.verify(&public)).expect("in order").len()
+        }),
+    ]);
+    timed
+}
