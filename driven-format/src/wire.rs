@@ -166,12 +166,6 @@ impl<'a, R: Record> Table<'a, R> {
         Some((R::read(first), Table::new(rest)))
     }
 
-    /// Leaves out the first `count` records, which are there.
-    #[inline(always)]
-    pub(crate) fn skip(&mut self, count: usize) {
-        self.bytes = &self.bytes[count * R::SIZE..];
-    }
-
     /// The records in order.
     #[inline(always)]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = R> + DoubleEndedIterator + Clone + use<'a, R> {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+pub mod fuzz;
 pub mod oracle;
+pub mod samples;
 
 /// The folder that an environment variable names, or nothing, said loudly.
 pub fn outside_folder(variable: &str) -> Option<PathBuf> {

@@ -2,4 +2,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod corrupt;
+mod format;
+mod matching;
 mod outline;
+mod roundtrip;

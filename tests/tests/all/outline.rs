@@ -23,9 +23,6 @@ fn every_corpus_file_has_the_structure_that_the_oracle_finds() {
     assert!(differences.is_empty(), "{} files differ, the first:\n{}", differences.len(), differences[0]);
 }
 
-/// Examples of the specification whose constructs are not claimed: see `docs/FORMAT.md`, "Outline".
-const DEVIATIONS: &[usize] = &[];
-
 #[test]
 fn every_example_of_commonmark_has_the_structure_that_the_oracle_finds() {
     let Some(folder) = outside_folder("DRIVEN_COMMONMARK") else { return };
@@ -39,8 +36,7 @@ fn every_example_of_commonmark_has_the_structure_that_the_oracle_finds() {
         .collect();
     assert!(examples.len() > 600, "{} examples are too few", examples.len());
     let numbered = examples.iter().enumerate().map(|(index, body)| (index + 1, body.as_str()));
-    let claimed = numbered.filter(|(number, _)| !DEVIATIONS.contains(number));
-    let differences = differences(claimed.map(|(number, body)| (format!("example {number}"), body)));
+    let differences = differences(numbered.map(|(number, body)| (format!("example {number}"), body)));
     assert!(differences.is_empty(), "{} examples differ:\n{}", differences.len(), differences.join("\n"));
 }
 

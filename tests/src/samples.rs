@@ -1,0 +1,83 @@
+//! Small packs that several tests look at.
+
+use driven_format::trust::SecretKey;
+use driven_format::{
+    Activation, Capabilities, Capability, Category, Manifest, Origin, Persona, Rule, RuleSet, Step, StepKind, Workflow,
+};
+
+/// A key for tests: its seed is no secret.
+pub fn key() -> SecretKey {
+    SecretKey::from_seed(&[42; 32].into())
+}
+
+/// A set that uses every table of the format.
+pub fn small() -> RuleSet {
+    let rule = |id: &str, body: &str| {
+        let mut rule = Rule::new(id, body);
+        rule.outline = driven_build::outline::scan(body).nodes;
+        rule
+    };
+    let mut errors = rule("rust/errors", "# Errors\n\n- Return `Result`.\n  1. Add context – always.\n\n## Panics\nNever.\n");
+    errors.description = "How errors are handled".into();
+    errors.activation = Activation::Globs;
+    errors.globs = vec!["*.rs".into(), "crates/**/*.toml".into(), "!crates/gen/**".into()];
+    errors.priority = 200;
+    errors.category = Some(Category::ErrorHandling);
+    errors.tags = vec!["errors".into(), "api".into()];
+    errors.languages = vec!["rust".into()];
+    errors.when = "file.lines > 10".into();
+    errors.targets = vec!["cursor".into()];
+    errors.requires = vec!["style".into()];
+    errors.replaces = vec!["old".into()];
+    errors.capabilities = Capabilities::NONE.with(Capability::FsRead);
+    errors.origins = vec![Origin {
+        assistant: "cursor".into(),
+        path: ".cursor/rules/errors.mdc".into(),
+        text: "globs: *.rs\nalwaysApply: false\n".into(),
+        byte_order_mark: true,
+        crlf: true,
+    }];
+    let mut scoped = rule("docs", "Write for a tired person.\n");
+    scoped.activation = Activation::Globs;
+    scoped.globs = vec!["docs/**".into(), "src/**/*.md".into(), "README.md".into(), "*.spec.ts".into()];
+    let mut asked = rule("old", "Only when asked.\n");
+    asked.activation = Activation::Manual;
+    asked.conflicts = vec!["rust/errors".into()];
+    RuleSet {
+        manifest: Manifest {
+            name: "small".into(),
+            version: 7,
+            licence: "MIT".into(),
+            description: "Every table once".into(),
+            capabilities: Capabilities::NONE.with(Capability::FsRead).with(Capability::Net),
+            capped: false,
+        },
+        rules: vec![errors, rule("style", "- Spell words out.\n"), scoped, asked],
+        personas: vec![Persona {
+            id: "reviewer".into(),
+            description: "Reads with care".into(),
+            role: "a reviewer, strict and kind".into(),
+            traits: vec!["precise".into(), "calm, always".into()],
+            principles: vec!["say what to do".into()],
+            body: "You review changes.\n".into(),
+        }],
+        workflows: vec![Workflow {
+            id: "release".into(),
+            description: "From green to published".into(),
+            body: "Never on a Friday.\n".into(),
+            steps: vec![
+                Step { kind: StepKind::Run, name: "tests".into(), text: "cargo test".into(), when: String::new() },
+                Step { kind: StepKind::Ask, name: String::new(), text: "Publish?".into(), when: "tests.ok".into() },
+            ],
+        }],
+    }
+}
+
+/// The small set as a signed pack.
+///
+/// # Panics
+/// When the set can't be written, which would be a fault of the format.
+pub fn small_signed() -> Vec<u8> {
+    let pack = driven_format::write_pack(&small()).expect("the small set is in order");
+    driven_build::sign_pack(&pack, &key(), 0).expect("a pack can be signed")
+}

@@ -1,0 +1,121 @@
+//! Bytes that are not what was written: every one is refused, and nothing panics.
+
+use driven::{LazyPack, Pack, PublicKey};
+use driven_tests::fuzz;
+use driven_tests::samples::{key, small_signed};
+
+/// Whether opening, proving and verifying refuse the bytes.
+fn is_refused(bytes: &[u8], key: &PublicKey) -> bool {
+    match Pack::open(bytes).and_then(Pack::prove) {
+        Ok(pack) => pack.verify(key).is_err(),
+        Err(_) => true,
+    }
+}
+
+/// Whether reading lazily, all the way, refuses the bytes.
+fn is_refused_lazily(bytes: &[u8], key: &PublicKey) -> bool {
+    let Ok(pack) = LazyPack::open(bytes).and_then(|pack| pack.prove().map(|_| pack)) else { return true };
+    let bodies_hold = pack.rules().all(|rule| rule.read().is_ok());
+    !bodies_hold || pack.verify(key).is_err()
+}
+
+#[test]
+fn the_pack_itself_is_accepted() {
+    let (pack, key) = (small_signed(), key().public_key());
+    assert!(!is_refused(&pack, &key));
+    assert!(!is_refused_lazily(&pack, &key));
+}
+
+#[test]
+fn every_flip_of_a_bit_is_refused() {
+    let (mut pack, key) = (small_signed(), key().public_key());
+    for at in 0..pack.len() {
+        for bit in 0..8 {
+            pack[at] ^= 1 << bit;
+            assert!(is_refused(&pack, &key), "bit {bit} of byte {at} was not missed");
+            pack[at] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn every_flip_of_a_bit_is_refused_by_lazy_reading_unless_nothing_that_was_read_has_it() {
+    let (mut pack, key) = (small_signed(), key().public_key());
+    // Bodies of personas and workflows are no rule's; `check_text` and `prove` of the whole pack cover them.
+    let whole = Pack::open(&pack).unwrap();
+    let address = |text: &str| text.as_ptr() as usize - whole.as_bytes().as_ptr() as usize;
+    let ranges: Vec<std::ops::Range<usize>> = whole
+        .personas()
+        .map(|persona| address(persona.body())..address(persona.body()) + persona.body().len())
+        .chain(whole.workflows().map(|flow| address(flow.body())..address(flow.body()) + flow.body().len()))
+        .collect();
+    for at in 0..pack.len() {
+        if ranges.iter().any(|range| range.contains(&at)) {
+            continue;
+        }
+        pack[at] ^= 0x10;
+        assert!(is_refused_lazily(&pack, &key), "byte {at} was not missed");
+        pack[at] ^= 0x10;
+    }
+}
+
+#[test]
+fn every_length_but_its_own_is_refused() {
+    let (mut pack, key) = (small_signed(), key().public_key());
+    for len in 0..pack.len() {
+        assert!(is_refused(&pack[..len], &key), "{len} bytes were enough");
+    }
+    pack.push(0);
+    assert!(is_refused(&pack, &key), "a byte at the end was not seen");
+}
+
+#[test]
+fn flipped_packs_are_read_to_the_end_without_a_panic() {
+    let pack = small_signed();
+    for at in 0..pack.len() {
+        for value in [0, 1, 0x7F, 0xFF, pack[at].wrapping_add(1)] {
+            let mut other = pack.clone();
+            other[at] = value;
+            fuzz::open(&other);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_pack_says_so() {
+    let code = |bytes: &[u8]| Pack::open(bytes).unwrap_err().code();
+    assert_eq!(code(b"PK\x03\x04 something else, long enough to hold a header of a pack......"), "pack-foreign");
+    assert_eq!(code(b""), "pack-truncated");
+    let mut newer = small_signed();
+    newer[8] = 2;
+    assert_eq!(code(&newer), "pack-newer");
+    let other = driven_format::trust::SecretKey::from_seed(&[1; 32].into()).public_key();
+    let pack = small_signed();
+    assert_eq!(Pack::open(&pack).unwrap().verify(&other).unwrap_err().code(), "unknown-key");
+    let unsigned = driven_format::write_pack(&driven_tests::samples::small()).unwrap();
+    assert_eq!(Pack::open(&unsigned).unwrap().verify(&other).unwrap_err().code(), "unsigned");
+}
+
+#[test]
+fn sections_of_later_versions_are_passed_over_or_refused_as_their_flag_says() {
+    let with = |flags: u8| {
+        let mut pack = driven_format::write_pack(&driven_tests::samples::small()).unwrap();
+        // The table has fourteen entries and ends at 288; what follows up to 320 is padding, room for one more.
+        assert_eq!(pack[288..320], [0; 32]);
+        let offset = pack.len() as u32;
+        pack[288] = 99;
+        pack[292] = flags;
+        pack[296..300].copy_from_slice(&offset.to_le_bytes());
+        pack[300..304].copy_from_slice(&5_u32.to_le_bytes());
+        pack.extend_from_slice(b"extra");
+        pack.resize(offset as usize + 64, 0);
+        pack[16] += 1;
+        let len = pack.len() as u32;
+        pack[20..24].copy_from_slice(&len.to_le_bytes());
+        pack
+    };
+    let optional = with(0);
+    assert_eq!(Pack::open(&optional).unwrap().len(), 4);
+    assert!(Pack::open(&optional).unwrap().prove().is_err(), "the root digest covers the table and the new section");
+    assert_eq!(Pack::open(&with(1)).unwrap_err().code(), "pack-unknown-section");
+}
