@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// A runner that makes the same cases on every run.
 fn runner(cases: u32) -> TestRunner {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    TestRunner::new_with_rng(Config { cases, failure_persistence: None, ..Config::default() }, rng)
+    TestRunner::new_with_rng(Config { cases, failure_persistence: None, max_global_rejects: 1 << 20, ..Config::default() }, rng)
 }
 
 /// Whether `globset` says that the pattern, in full form, means the path.
