@@ -80,8 +80,7 @@ impl<'c> Checker<'c> {
         let body = &lowered.rule.body;
         let start = lowered.places.body_start;
         if body.trim().is_empty() {
-            let at = start.saturating_sub(1);
-            let finding = Finding::at(Code::EmptyBody, &lowered.file, at..start, "the rule has no text");
+            let finding = Finding::in_file(Code::EmptyBody, &lowered.file.path, "the rule has no text");
             self.report.push(finding.hint("write what the rule asks for, or delete the file"));
         } else if body.len() > max_body {
             let message = format!("{} bytes of text; assistants read up to {max_body} well", body.len());

@@ -276,6 +276,7 @@ impl Compiler {
             return Err(Error::findings(report));
         }
         set.manifest = pack.manifest;
+        set.manifest.capped = report.findings().iter().any(|finding| finding.code() == Code::UngrantedCapability);
         set.rules = rules.into_iter().map(|lowered| lowered.rule).collect();
         Ok((set, report))
     }

@@ -238,23 +238,25 @@ impl Finding {
             Level::Warn => Title::WARNING,
             Level::Allow => Title::NOTE,
         };
-        let title = level.primary_title(self.message.as_str()).id(self.code.as_str());
-        let path = self.path().to_string_lossy();
+        let (message, hint, label) = (printable(&self.message), printable(&self.hint), printable(&self.label));
+        let title = level.primary_title(message.as_str()).id(self.code.as_str());
+        let path = printable(&self.path().to_string_lossy());
         let mut group = match &self.place {
             Place::Text(file, range) => {
-                let range = floor(&file.text, range.start)..floor(&file.text, range.end.max(range.start));
-                let (excerpt, start, line) = excerpt(&file.text, range.start);
-                let range = range.start - start..(range.end - start).min(excerpt.len());
-                let mut annotation = AnnotationKind::Primary.span(range);
-                if !self.label.is_empty() {
-                    annotation = annotation.label(self.label.as_str());
+                let (excerpt, start, line) = excerpt(&file.text, floor(&file.text, range.start));
+                let first_line = excerpt.find('\n').unwrap_or(excerpt.len());
+                let from = floor(excerpt, range.start - start).min(first_line);
+                let to = floor(excerpt, range.end.saturating_sub(start)).clamp(from, first_line);
+                let mut annotation = AnnotationKind::Primary.span(from..to);
+                if !label.is_empty() {
+                    annotation = annotation.label(label.as_str());
                 }
                 title.element(Snippet::source(excerpt).line_start(line).path(path).annotation(annotation))
             }
             Place::File(_) => title.element(annotate_snippets::Origin::path(path)),
         };
-        if !self.hint.is_empty() {
-            group = group.element(Title::HELP.message(self.hint.as_str()));
+        if !hint.is_empty() {
+            group = group.element(Title::HELP.message(hint.as_str()));
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
@@ -274,6 +276,18 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))
     }
+}
+
+/// Text without characters that steer a terminal: names and excerpts come from files that anybody may have written.
+pub fn printable(text: &str) -> String {
+    let steers = |char: char| {
+        char.is_control() && !matches!(char, '\n' | '\t')
+            || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.chars().any(steers) {
+        return text.into();
+    }
+    text.chars().map(|char| if steers(char) { char.escape_unicode().to_string() } else { char.to_string() }).collect()
 }
 
 /// A start or end that cuts no character.

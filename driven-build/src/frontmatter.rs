@@ -273,7 +273,8 @@ fn read_block(block: &str, base: usize, front: &mut Frontmatter) -> Result<(), F
     let (Some(line), None) = (lines.next(), lines.next()) else { return Err(fault) };
     let Some((key, _)) = line.split_once(':') else { return Err(fault) };
     let text = line[key.len() + 1..].trim();
-    if text.starts_with(['"', '\'', '|', '>', '&']) {
+    let unclosed = text.starts_with('[') && !text.ends_with(']');
+    if unclosed || text.starts_with(['"', '\'', '|', '>', '&']) {
         return Err(fault);
     }
     let start = base + line.find(text).filter(|_| !text.is_empty()).unwrap_or(line.len());

@@ -40,7 +40,7 @@ mod source;
 mod write;
 
 pub use compile::{Compiled, Compiler, project, rules};
-pub use diagnostics::{Code, Finding, Level, Report, SourceFile};
+pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::write_folder;
 pub use lift::{lift_pack, rescan};

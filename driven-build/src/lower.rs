@@ -426,7 +426,7 @@ impl<'r> Reader<'r> {
             self.report.push(finding.hint("put `**` in front of it"));
             sound.clear();
         }
-        if rule.activation == Activation::Globs && sound.is_empty() {
+        if rule.activation == Activation::Globs && rule.globs.is_empty() {
             let finding =
                 Finding::in_file(Code::NoGlobs, &self.file.path, "the rule waits for globs and has none");
             self.report.push(finding.hint("give it `globs`, or another `activation`"));

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use driven_build::{Finding, Level, Report};
+use driven_build::{Finding, Level, Report, printable};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -103,17 +103,4 @@ fn finding_json(finding: &Finding) -> Value {
         "line": place.map(|(line, _)| line),
         "column": place.map(|(_, column)| column),
     })
-}
-
-/// Text from a pack or a path without characters that steer a terminal or hide.
-pub(crate) fn printable(text: &str) -> String {
-    let is_safe = |char: char| {
-        char == '\n'
-            || char == '\t'
-            || !(char.is_control()
-                || matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
-    };
-    text.chars()
-        .map(|char| if is_safe(char) { char.to_string() } else { char.escape_unicode().to_string() })
-        .collect()
 }

@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use driven::PackBuf;
+use driven_build::printable;
 use driven_format::trust::KeyId;
 use driven_format::{Tables, file_hash};
 use serde_json::{Value, json};
 
-use crate::output::{Output, printable};
+use crate::output::Output;
 use crate::{Exit, Outcome};
 
 /// Show what a pack says about itself

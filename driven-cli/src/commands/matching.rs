@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use driven::{PackBuf, ProjectPath};
+use driven_build::printable;
 use serde_json::{Value, json};
 
-use crate::output::{Output, printable};
+use crate::output::Output;
 use crate::{Exit, Outcome};
 
 /// Say which rules speak about a path

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod corrupt;
+mod diagnostics;
 mod format;
 mod matching;
 mod outline;
