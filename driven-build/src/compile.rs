@@ -16,8 +16,8 @@ use crate::write::write_if_changed;
 
 /// Begins to compile the rules in `folder`.
 ///
-/// A relative folder is taken from the folder of the crate's `Cargo.toml` in a
-/// build script, and from the current one elsewhere.
+/// A relative folder is taken from the current one, which in a build script is
+/// that of the crate's `Cargo.toml`.
 ///
 /// ```no_run
 /// // build.rs
@@ -105,7 +105,7 @@ impl Compiler {
         self
     }
 
-    /// The project's settings; by default the `driven.toml` beside `Cargo.toml`.
+    /// The project's settings; by default the `driven.toml` beside `Cargo.toml` in a build script, and none elsewhere.
     #[must_use]
     pub fn settings(mut self, file: impl Into<PathBuf>) -> Self {
         self.settings = Some(file.into());
@@ -145,7 +145,7 @@ impl Compiler {
     /// Only what is no finding: no `OUT_DIR`, a pack that can't be written, a key that can't be read. With
     /// findings that deny a pack it prints them as `cargo::error` and returns `Ok`; Cargo then fails the build
     /// and shows them alone, where an error would bury them under the script's whole output.
-    pub fn compile(self) -> Result<()> {
+    pub fn compile(mut self) -> Result<()> {
         let out_dir = match self.out_dir.clone().or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)) {
             Some(dir) => dir,
             None => {
@@ -155,12 +155,14 @@ impl Compiler {
             }
         };
         let out = out_dir.join(format!("{}.drv", self.pack_name()));
+        // Cargo runs build scripts in the folder of their Cargo.toml.
+        self.settings.get_or_insert_with(|| PROJECT_FILE.into());
         for path in self.watched() {
             println!("cargo::rerun-if-changed={}", path.display());
         }
         #[cfg(feature = "sign")]
         if let Some(key) = &self.key {
-            key.print_watches(&self.resolve(Path::new("")));
+            key.print_watches();
         }
         let inputs = self.read();
         for linked in &inputs.linked {
@@ -213,44 +215,26 @@ impl Compiler {
         self.lower_model(inputs)
     }
 
-    fn resolve(&self, path: &Path) -> PathBuf {
-        match env::var_os("CARGO_MANIFEST_DIR") {
-            Some(root) if path.is_relative() && env::var_os("OUT_DIR").is_some() => {
-                Path::new(&root).join(path)
-            }
-            _ => path.into(),
-        }
-    }
-
-    fn settings_file(&self) -> Option<PathBuf> {
-        self.settings.clone().or_else(|| {
-            env::var_os("OUT_DIR")?;
-            Some(self.resolve(Path::new(PROJECT_FILE)))
-        })
-    }
-
     /// The name of the pack's file without its ending.
     fn pack_name(&self) -> String {
         let folder = self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
         self.name.clone().or(folder).unwrap_or_else(|| "rules".into())
     }
 
-    fn watched(&self) -> Vec<PathBuf> {
-        let mut watched = vec![self.resolve(&self.folder)];
-        watched.extend(self.settings_file().filter(|file| file.exists()));
-        watched
+    fn watched(&self) -> Vec<&Path> {
+        let settings = self.settings.iter().filter(|file| file.exists());
+        settings.chain([&self.folder]).map(PathBuf::as_path).collect()
     }
 
     /// Reads and lowers every file; nothing is judged yet.
     fn read(&self) -> Inputs {
         let mut report = Report::default();
-        let root = self.resolve(&self.folder);
-        let settings = match self.settings_file() {
-            Some(file) => settings::read_project(&file, &file, &mut report),
+        let settings = match &self.settings {
+            Some(file) => settings::read_project(file, file, &mut report),
             None => ProjectSettings::default(),
         };
-        let folder = read_folder(&root, &self.folder, &mut report);
-        let pack = settings::read_pack(&root, &self.folder, &mut report);
+        let folder = read_folder(&self.folder, &self.folder, &mut report);
+        let pack = settings::read_pack(&self.folder, &self.folder, &mut report);
         let mut inputs = Inputs {
             report,
             settings,
@@ -260,7 +244,7 @@ impl Compiler {
             linked: folder.linked.clone(),
         };
         inputs.read_rules(&folder, &self.folder);
-        inputs.read_beside(&root, &self.folder);
+        inputs.read_beside(&self.folder);
         inputs
     }
 
@@ -286,7 +270,7 @@ impl Compiler {
         let pack = write_pack(&set).map_err(Error::format)?;
         #[cfg(feature = "sign")]
         let pack = match &self.key {
-            Some(key) => key.sign(pack, &self.resolve(Path::new("")))?,
+            Some(key) => key.sign(pack)?,
             None => pack,
         };
         Ok(Compiled { pack, report })
@@ -332,12 +316,12 @@ impl Inputs {
     }
 
     /// Personas and workflows lie in folders beside the rules, which `pack.toml` names.
-    fn read_beside(&mut self, root: &Path, shown: &Path) {
+    fn read_beside(&mut self, root: &Path) {
         let open = |name: &Option<String>, linked: &mut Vec<PathBuf>, report: &mut Report| {
             let Some(name) = name else { return Vec::new() };
             let real = root.join(name);
             linked.push(real.clone());
-            read_folder(&real, &shown.join(name), report).sources
+            read_folder(&real, &real, report).sources
         };
         for source in open(&self.pack.personas, &mut self.linked, &mut self.report) {
             self.set.personas.extend(lower_persona(&source, &mut self.report));

@@ -18,28 +18,26 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
-    /// The key's file, relative to `base`; nothing when the environment names none.
-    fn file(&self, base: &Path) -> Option<PathBuf> {
+    /// The key's file; nothing when the environment names none.
+    fn file(&self) -> Option<PathBuf> {
         match self {
-            KeySource::File(file) => Some(base.join(file)),
-            KeySource::Environment(variable) => {
-                env::var_os(variable).map(|file| base.join(PathBuf::from(file)))
-            }
+            KeySource::File(file) => Some(file.clone()),
+            KeySource::Environment(variable) => env::var_os(variable).map(PathBuf::from),
         }
     }
 
     /// Tells Cargo what a change of the key would be.
-    pub(crate) fn print_watches(&self, base: &Path) {
+    pub(crate) fn print_watches(&self) {
         if let KeySource::Environment(variable) = self {
             println!("cargo::rerun-if-env-changed={variable}");
         }
-        if let Some(file) = self.file(base) {
+        if let Some(file) = self.file() {
             println!("cargo::rerun-if-changed={}", file.display());
         }
     }
 
-    pub(crate) fn sign(&self, pack: Vec<u8>, base: &Path) -> Result<Vec<u8>> {
-        let Some(file) = self.file(base) else { return Ok(pack) };
+    pub(crate) fn sign(&self, pack: Vec<u8>) -> Result<Vec<u8>> {
+        let Some(file) = self.file() else { return Ok(pack) };
         sign_pack(&pack, &read_key(&file)?, 0)
     }
 }

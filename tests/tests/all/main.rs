@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod cli;
 mod corrupt;
 mod diagnostics;
+mod embed;
+
 mod format;
 mod matching;
 mod outline;

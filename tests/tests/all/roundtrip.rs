@@ -136,6 +136,8 @@ fn the_frozen_pack_of_version_1_is_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packs/v1/small.drv");
     if std::env::var_os("DRIVEN_FREEZE").is_some() {
         std::fs::write(path, driven_tests::samples::small_signed()).unwrap();
+        let public = driven_tests::samples::key().public_key().to_pem();
+        std::fs::write(path.replace(".drv", ".pub"), public).unwrap();
     }
     let pack = driven::PackBuf::open(path).unwrap();
     let pack = pack.as_pack().verify(&driven_tests::samples::key().public_key()).unwrap();

@@ -1,0 +1,6 @@
+//! Compiles two packs, one of them signed, for the tests of embedding.
+
+fn main() -> driven_build::Result<()> {
+    driven_build::rules("fixtures/embedded/rules").compile()?;
+    driven_build::rules("fixtures/embedded/prompts").name("other").compile()
+}

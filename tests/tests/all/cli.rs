@@ -1,0 +1,267 @@
+//! The command line, through real processes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The binary, built once by Cargo itself.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<std::path::PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--offline", "-p", "driven-cli", "--bins", "--message-format=json", "--manifest-path", manifest])
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let messages = String::from_utf8(built.stdout).unwrap();
+        let executables = messages.lines().filter_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            message["executable"].as_str().map(std::path::PathBuf::from)
+        });
+        executables.filter(|path| path.file_stem().is_some_and(|stem| stem == "driven")).last().expect("a binary was built")
+    })
+}
+
+struct Project(TempDir);
+
+impl Project {
+    fn new() -> Self {
+        let project = Project(tempfile::tempdir().unwrap());
+        project.write("rules/pack.toml", "name = \"demo\"\nversion = 3\n");
+        project.write("rules/errors.md", "---\nglobs: \"*.rs\"\ndescription: Errors\n---\n- Return them.\n");
+        project.write("rules/style.md", "Spell words out.\n");
+        project
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(binary()).args(arguments).current_dir(self.0.path()).env("NO_COLOR", "1").output().unwrap()
+    }
+
+    /// Runs, and expects an exit code; gives stdout and stderr.
+    fn expect(&self, code: i32, arguments: &[&str]) -> (String, String) {
+        let output = self.run(arguments);
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        assert!(!err.contains("panicked"), "{err}");
+        (out, err)
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let (out, _) = self.expect(code, &[arguments, &["--json"]].concat());
+        serde_json::from_str(&out).unwrap_or_else(|err| panic!("{err}: {out}"))
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn init_makes_a_project_that_validates_and_builds() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.expect(0, &["init", "."]);
+    project.expect(0, &["validate", "--strict"]);
+    project.expect(0, &["build", ".", "-o", "rules.drv"]);
+    let before = fs::read_to_string(project.path("driven.toml")).unwrap();
+    let (_, err) = project.expect(0, &["init", "."]);
+    assert!(err.contains("kept"), "{err}");
+    assert_eq!(fs::read_to_string(project.path("driven.toml")).unwrap(), before);
+}
+
+#[test]
+fn the_whole_way_from_rules_to_a_verified_pack() {
+    let project = Project::new();
+    project.expect(0, &["keygen", "release"]);
+    let built = project.json(0, &["build", "rules", "-o", "rules.drv", "--key", "release.key"]);
+    assert_eq!((built["rules"].as_u64(), built["signed"].as_bool()), (Some(2), Some(true)));
+    let about = project.json(0, &["inspect", "rules.drv"]);
+    assert_eq!((about["name"].as_str(), about["version"].as_u64(), about["rules"].as_u64()), (Some("demo"), Some(3), Some(2)));
+    assert_eq!(about["digest"], built["digest"]);
+    assert_eq!(about["file_hash"], built["file_hash"]);
+    assert_eq!(about["bytes"].as_u64(), Some(fs::metadata(project.path("rules.drv")).unwrap().len()));
+    assert_eq!(about["sections"].as_array().map(Vec::len), Some(14));
+    assert_eq!(about["signatures"].as_array().map(Vec::len), Some(1));
+    let matched = project.json(0, &["match", "rules.drv", "src/a.rs", "b.txt"]);
+    let expected = serde_json::json!([
+        { "path": "src/a.rs", "rules": ["errors", "style"] },
+        { "path": "b.txt", "rules": ["style"] },
+    ]);
+    assert_eq!(matched, expected);
+    let verified = project.json(0, &["verify", "rules.drv", "--key", "release.pub"]);
+    assert_eq!(verified["verified"].as_bool(), Some(true));
+}
+
+#[test]
+fn the_same_rules_and_key_give_the_same_bytes() {
+    let project = Project::new();
+    project.expect(0, &["keygen", "k"]);
+    project.expect(0, &["build", "rules", "-o", "a.drv", "--key", "k.key"]);
+    project.expect(0, &["build", "rules", "-o", "b.drv"]);
+    project.expect(0, &["sign", "b.drv", "--key", "k.key"]);
+    assert_eq!(fs::read(project.path("a.drv")).unwrap(), fs::read(project.path("b.drv")).unwrap());
+}
+
+#[test]
+fn an_unchanged_pack_is_not_written_again() {
+    let project = Project::new();
+    project.expect(0, &["build", "rules", "-o", "a.drv"]);
+    let before = fs::metadata(project.path("a.drv")).unwrap().modified().unwrap();
+    project.expect(0, &["build", "rules", "-o", "a.drv"]);
+    assert_eq!(fs::metadata(project.path("a.drv")).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn every_conversion_keeps_the_digest() {
+    let project = Project::new();
+    let digest = |file: &str| project.json(0, &["inspect", file])["digest"].clone();
+    project.expect(0, &["build", "rules", "-o", "first.drv"]);
+    let expected = digest("first.drv");
+    for steps in [["f1", "a.drv"], ["b.json", "c.drv"]] {
+        project.expect(0, &["convert", "first.drv", "-o", steps[0]]);
+        project.expect(0, &["convert", steps[0], "-o", steps[1]]);
+        assert_eq!(digest(steps[1]), expected, "{steps:?}");
+    }
+    project.expect(0, &["convert", "rules", "-o", "d.json"]);
+    project.expect(0, &["convert", "d.json", "-o", "f2"]);
+    project.expect(0, &["build", "f2", "-o", "e.drv"]);
+    assert_eq!(digest("e.drv"), expected);
+    assert_eq!(fs::read(project.path("f2/style.md")).unwrap(), b"Spell words out.\n");
+    let (_, err) = project.expect(2, &["convert", "d.json", "-o", "f2"]);
+    assert!(err.contains("not empty"), "{err}");
+}
+
+#[test]
+fn findings_exit_with_one_and_write_nothing() {
+    let project = Project::new();
+    project.write("rules/bad.md", "---\nglobs: \"{a\"\n---\nText.\n");
+    let (out, _) = project.expect(1, &["validate", "rules"]);
+    assert!(out.contains("error[DRV030]") && out.contains("bad.md:2:9"), "{out}");
+    let (_, err) = project.expect(1, &["build", "rules", "-o", "a.drv"]);
+    assert!(err.contains("DRV030") && err.contains("nothing was written"), "{err}");
+    project.expect(1, &["convert", "rules", "-o", "a.json"]);
+    assert_eq!(project.files(), ["rules"]);
+    project.expect(0, &["build", "rules", "-o", "a.drv", "--cap-lints", "warn"]);
+    let findings = project.json(1, &["validate", "rules"]);
+    assert_eq!((findings[0]["code"].as_str(), findings[0]["line"].as_u64()), (Some("DRV030"), Some(2)));
+}
+
+#[test]
+fn strict_makes_a_warning_count() {
+    let project = Project::new();
+    project.write("rules/empty.md", "");
+    project.expect(0, &["validate", "rules"]);
+    project.expect(1, &["validate", "rules", "--strict"]);
+    project.write("driven.toml", "[lints]\nempty-body = \"deny\"\n");
+    project.expect(1, &["validate"]);
+}
+
+#[test]
+fn bad_input_is_an_error_with_a_hint_and_no_output() {
+    let project = Project::new();
+    project.expect(0, &["keygen", "k"]);
+    project.expect(0, &["keygen", "other"]);
+    project.expect(0, &["build", "rules", "-o", "good.drv", "--key", "k.key"]);
+    let good = fs::read(project.path("good.drv")).unwrap();
+    project.write("cut.drv", &good[..good.len() / 2]);
+    project.write("foreign.drv", "PK\x03\x04 and so on");
+    let mut newer = good.clone();
+    newer[8] = 9;
+    project.write("newer.drv", &newer);
+    let mut flipped = good.clone();
+    flipped[700] ^= 4;
+    project.write("flipped.drv", &flipped);
+    project.write("no.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    let before = project.files();
+    let cases: &[(&[&str], &str)] = &[
+        (&["inspect", "cut.drv"], "cut.drv: the pack is cut off"),
+        (&["inspect", "foreign.drv"], "not a driven pack"),
+        (&["inspect", "newer.drv"], "update driven"),
+        (&["verify", "flipped.drv", "--key", "k.pub"], "flipped.drv: "),
+        (&["verify", "good.drv", "--key", "other.pub"], "is signed by"),
+        (&["verify", "good.drv", "--key", "k.key"], "give the `.pub` file"),
+        (&["build", "rules", "-o", "new.drv", "--key", "no.key"], "no.key: no Ed25519 private key"),
+        (&["build", "rules", "-o", "new.drv", "--key", "k.pub"], "give the `.key` file"),
+        (&["build", "rules", "-o", "new.drv", "--key", "gone.key"], "gone.key: "),
+        (&["build", "rules", "-o", "no/such/folder/new.drv"], "no/such/folder/new.drv: "),
+        (&["sign", "cut.drv", "--key", "k.key"], "cut.drv: "),
+        (&["convert", "foreign.drv", "-o", "x.json"], "neither a folder, nor a pack, nor JSON"),
+        (&["match", "gone.drv", "a"], "gone.drv: "),
+        (&["keygen", "k"], "exists already"),
+    ];
+    for (arguments, expected) in cases {
+        let (_, err) = project.expect(2, arguments);
+        assert!(err.contains(expected), "{arguments:?}: {err}");
+        assert_eq!(project.files(), before, "{arguments:?} left something behind");
+    }
+    project.write("bad.json", "{\n  \"rules\": 3\n}");
+    let (_, err) = project.expect(2, &["convert", "bad.json", "-o", "x.drv"]);
+    assert!(err.contains("line 2 column"), "{err}");
+    project.expect(1, &["validate", "no-such-folder"]);
+}
+
+#[test]
+fn a_private_key_is_readable_by_its_owner_alone_and_shown_nowhere() {
+    let project = Project::new();
+    let (out, err) = project.expect(0, &["keygen", "k"]);
+    let pem = fs::read_to_string(project.path("k.key")).unwrap();
+    let secret = pem.lines().nth(1).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(project.path("k.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    project.expect(0, &["build", "rules", "-o", "a.drv", "--key", "k.key"]);
+    let pack = fs::read(project.path("a.drv")).unwrap();
+    assert!(!format!("{out}{err}").contains(secret));
+    assert!(memchr::memmem::find(&pack, secret.as_bytes()).is_none());
+    // A key that is broken in its middle is not quoted by the error either.
+    project.write("broken.key", pem.replace(&secret[40..44], "!!!!"));
+    let (out, err) = project.expect(2, &["build", "rules", "-o", "b.drv", "--key", "broken.key"]);
+    assert!(!format!("{out}{err}").contains(&secret[..32]), "{err}");
+}
+
+#[test]
+fn other_tools_can_check_a_signature() {
+    let project = Project::new();
+    if Command::new("openssl").arg("version").output().is_err() {
+        eprintln!("skipped: openssl is not installed");
+        return;
+    }
+    project.expect(0, &["keygen", "k"]);
+    project.expect(0, &["build", "rules", "-o", "a.drv", "--key", "k.key"]);
+    project.expect(0, &["verify", "a.drv", "--key", "k.pub", "--signed-bytes", "signed", "--signature", "sig"]);
+    let openssl = |arguments: &[&str]| Command::new("openssl").args(arguments).current_dir(project.0.path()).output().unwrap();
+    let checked = openssl(&["pkeyutl", "-verify", "-pubin", "-inkey", "k.pub", "-rawin", "-in", "signed", "-sigfile", "sig"]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(openssl(&["pkey", "-in", "k.key", "-noout"]).status.success(), "OpenSSL reads the private key");
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let project = Project::new();
+    for command in ["init", "validate", "build", "inspect", "match", "convert", "keygen", "sign", "verify", "completions"] {
+        let (out, _) = project.expect(0, &[command, "--help"]);
+        assert!(out.contains("Examples:"), "{command}: {out}");
+    }
+    let (out, _) = project.expect(0, &["completions", "bash"]);
+    assert!(out.contains("_driven"), "{out}");
+    project.expect(2, &["no-such-command"]);
+}

@@ -1,0 +1,84 @@
+//! `include_rules!`: what it makes, in all the places where it must work.
+
+/// The crate by another path: expansions must not depend on what it is called.
+mod facade {
+    pub(crate) use driven as renamed;
+}
+
+/// Twice in one crate, through two names of the crate, strictly linted.
+mod strict {
+    #![forbid(unsafe_code)]
+    #![deny(missing_docs, clippy::all, clippy::pedantic)]
+
+    driven::include_rules!(
+        /// Documented by its owner too.
+        pub mod rules
+    );
+    super::facade::renamed::include_rules!(pub(crate) mod prompts, pack = "other");
+}
+
+use strict::{prompts, rules};
+
+driven::include_rules!(mod frozen, file = "packs/v1/small.drv", trust = "packs/v1/small.pub");
+
+#[test]
+fn every_rule_has_a_name_that_gives_it() {
+    assert_eq!(rules::get(rules::ids::ERRORS).body(), "- Return them.\n");
+    assert_eq!(rules::get(rules::ids::r#type::_2FA).id(), "type/2fa");
+    assert_eq!(rules::ids::ERRORS.as_str(), "errors");
+    assert_eq!(prompts::get(prompts::ids::ERRORS).body(), "Summarise.\n");
+}
+
+#[test]
+fn the_pack_is_what_was_compiled() {
+    assert_eq!(rules::PACK.len(), 2);
+    assert_eq!(rules::PACK.for_path("src/a.rs").count(), 2);
+    assert!(rules::PACK.prove().is_ok());
+    assert_eq!(rules::PACK.as_bytes().as_ptr() as usize % 64, 0, "aligned");
+}
+
+#[test]
+fn a_ready_made_pack_is_proved_while_compiling() {
+    assert_eq!(frozen::get(frozen::ids::rust::ERRORS).priority(), 200);
+    assert_eq!(frozen::PACK.as_bytes(), std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/packs/v1/small.drv")).unwrap());
+}
+
+#[test]
+fn packs_and_views_go_between_threads() {
+    fn shared<T: Send + Sync + Copy>(value: T) -> T {
+        value
+    }
+    let pack = shared(rules::PACK);
+    let rule = shared(pack.rule("errors").unwrap());
+    std::thread::scope(|scope| scope.spawn(|| rule.body().len()).join().unwrap());
+}
+
+#[test]
+fn misuse_does_not_compile_and_says_why() {
+    trybuild::TestCases::new().compile_fail("ui/*.rs");
+}
+
+/// A crate of its own, as somebody has it who forgot the other half.
+#[test]
+fn without_a_build_script_the_message_says_what_to_add() {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let manifest = format!(
+        "[package]\nname = \"forgetful\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+         [dependencies]\nsomething = {{ package = \"driven\", path = \"{workspace}/driven\" }}\n"
+    );
+    std::fs::create_dir(dir.path().join("src")).unwrap();
+    std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
+    std::fs::copy(format!("{workspace}/Cargo.lock"), dir.path().join("Cargo.lock")).unwrap();
+    std::fs::write(dir.path().join("src/lib.rs"), "something::include_rules!(pub mod rules);\n").unwrap();
+    let checked = std::process::Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--target-dir", concat!(env!("CARGO_TARGET_TMPDIR"), "/forgetful")])
+        .current_dir(dir.path())
+        .env_remove("OUT_DIR")
+        .output()
+        .unwrap();
+    let message = String::from_utf8(checked.stderr).unwrap();
+    assert!(!checked.status.success());
+    assert!(message.contains("there is no build script to compile the rules: add `build.rs`"), "{message}");
+    assert!(message.contains("src/lib.rs:1:"), "{message}");
+}

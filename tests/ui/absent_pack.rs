@@ -1,0 +1,3 @@
+driven::include_rules!(mod rules, pack = "absent");
+
+fn main() {}

@@ -1,0 +1,3 @@
+driven::include_rules!("rules");
+
+fn main() {}

@@ -1,0 +1,3 @@
+driven::include_rules!(mod rules, pack = "a", pack = "b");
+
+fn main() {}

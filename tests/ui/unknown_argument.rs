@@ -1,0 +1,3 @@
+driven::include_rules!(pub mod rules, fil = "rules.drv");
+
+fn main() {}
