@@ -146,13 +146,10 @@ impl Compiler {
     /// findings that deny a pack it prints them as `cargo::error` and returns `Ok`; Cargo then fails the build
     /// and shows them alone, where an error would bury them under the script's whole output.
     pub fn compile(mut self) -> Result<()> {
-        let out_dir = match self.out_dir.clone().or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)) {
-            Some(dir) => dir,
-            None => {
-                return Err(Error::setup(
-                    "OUT_DIR is not set: call this from a build script, or give an out_dir",
-                ));
-            }
+        let Some(out_dir) = self.out_dir.clone().or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)) else {
+            return Err(Error::setup(
+                "OUT_DIR is not set: call this from a build script, or give an out_dir",
+            ));
         };
         let out = out_dir.join(format!("{}.drv", self.pack_name()));
         // Cargo runs build scripts in the folder of their Cargo.toml.
@@ -260,7 +257,8 @@ impl Compiler {
             return Err(Error::findings(report));
         }
         set.manifest = pack.manifest;
-        set.manifest.capped = report.findings().iter().any(|finding| finding.code() == Code::UngrantedCapability);
+        set.manifest.capped =
+            report.findings().iter().any(|finding| finding.code() == Code::UngrantedCapability);
         set.rules = rules.into_iter().map(|lowered| lowered.rule).collect();
         Ok((set, report))
     }

@@ -238,7 +238,8 @@ impl Finding {
             Level::Warn => Title::WARNING,
             Level::Allow => Title::NOTE,
         };
-        let (message, hint, label) = (printable(&self.message), printable(&self.hint), printable(&self.label));
+        let (message, hint, label) =
+            (printable(&self.message), printable(&self.hint), printable(&self.label));
         let title = level.primary_title(message.as_str()).id(self.code.as_str());
         let path = printable(&self.path().to_string_lossy());
         let mut group = match &self.place {
@@ -287,7 +288,9 @@ pub fn printable(text: &str) -> String {
     if !text.chars().any(steers) {
         return text.into();
     }
-    text.chars().map(|char| if steers(char) { char.escape_unicode().to_string() } else { char.to_string() }).collect()
+    text.chars()
+        .map(|char| if steers(char) { char.escape_unicode().to_string() } else { char.to_string() })
+        .collect()
 }
 
 /// A start or end that cuts no character.

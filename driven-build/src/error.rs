@@ -29,6 +29,7 @@ enum Cause {
     Findings(Report),
     Io(PathBuf, std::io::Error),
     Format(driven_format::Error),
+    #[cfg(feature = "sign")]
     InFile(PathBuf, driven_format::Error),
     Setup(String),
 }
@@ -46,6 +47,7 @@ impl Error {
         Error(Cause::Format(err))
     }
 
+    #[cfg(feature = "sign")]
     pub(crate) fn in_file(path: &Path, err: driven_format::Error) -> Self {
         Error(Cause::InFile(path.into(), err))
     }
@@ -59,7 +61,9 @@ impl Error {
         match &self.0 {
             Cause::Findings(_) => ErrorKind::Findings,
             Cause::Io(..) => ErrorKind::Io,
-            Cause::Format(_) | Cause::InFile(..) => ErrorKind::Format,
+            Cause::Format(_) => ErrorKind::Format,
+            #[cfg(feature = "sign")]
+            Cause::InFile(..) => ErrorKind::Format,
             Cause::Setup(_) => ErrorKind::Setup,
         }
     }
@@ -69,7 +73,9 @@ impl Error {
         match &self.0 {
             Cause::Findings(_) => "findings",
             Cause::Io(..) => "io",
-            Cause::Format(err) | Cause::InFile(_, err) => err.code(),
+            Cause::Format(err) => err.code(),
+            #[cfg(feature = "sign")]
+            Cause::InFile(_, err) => err.code(),
             Cause::Setup(_) => "setup",
         }
     }
@@ -96,6 +102,7 @@ impl fmt::Display for Error {
             Cause::Findings(report) => f.write_str(&report.render(false)),
             Cause::Io(path, err) => write!(f, "{}: {err}", path.display()),
             Cause::Format(err) => err.fmt(f),
+            #[cfg(feature = "sign")]
             Cause::InFile(path, err) => write!(f, "{}: {err}", path.display()),
             Cause::Setup(message) => f.write_str(message),
         }
@@ -112,7 +119,9 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Cause::Io(_, err) => Some(err),
-            Cause::Format(err) | Cause::InFile(_, err) => Some(err),
+            Cause::Format(err) => Some(err),
+            #[cfg(feature = "sign")]
+            Cause::InFile(_, err) => Some(err),
             _ => None,
         }
     }

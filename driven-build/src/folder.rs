@@ -76,7 +76,7 @@ fn pack_toml(set: &RuleSet, folder: &Path) -> String {
         line("description", quoted(&manifest.description));
     }
     if !manifest.capabilities.is_empty() {
-        line("capabilities", flow(manifest.capabilities.iter().map(|one| one.as_str())));
+        line("capabilities", flow(manifest.capabilities.iter().map(driven_format::Capability::as_str)));
     }
     let named = |what: &str| {
         quoted(&format!("../{}", beside(folder, what).file_name().unwrap_or_default().to_string_lossy()))

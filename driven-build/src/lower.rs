@@ -78,7 +78,7 @@ pub(crate) fn lower_rule(source: &RuleSource, report: &mut Report) -> Option<Low
                 }
             }
             "activation" => {
-                activation = reader.word(value, Activation::ALL, Activation::as_str).or(activation)
+                activation = reader.word(value, Activation::ALL, Activation::as_str).or(activation);
             }
             "alwaysApply" => always_apply = reader.truth(value),
             "priority" => rule.priority = reader.number(value).unwrap_or(rule.priority),
@@ -206,7 +206,7 @@ impl<'r> Reader<'r> {
             if entries[..index].iter().any(|earlier| earlier.key == key) {
                 let finding = report(Code::DuplicateKey, format!("`{key}` is set twice"));
                 self.report.push(finding.hint("keep one of the two"));
-            } else if !known.contains(&key) && !(assistants && key.starts_with("x-")) {
+            } else if !known.contains(&key) && (!assistants || !key.starts_with("x-")) {
                 let finding = report(Code::UnknownKey, format!("driven does not know the key `{key}`"));
                 self.report.push(match nearest(key, known) {
                     Some(near) => finding.hint(format!("did you mean `{near}`?")),

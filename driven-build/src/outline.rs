@@ -1,6 +1,6 @@
 //! The structure of a body: headings, list items, fenced code.
 //!
-//! A scanner of the block structure of CommonMark 0.31, line by line, after the
+//! A scanner of the block structure of `CommonMark` 0.31, line by line, after the
 //! algorithm in the specification's appendix; lines are found by `memchr`. It
 //! builds no tree and reads no inline markup. Where it differs from
 //! `pulldown-cmark`, its oracle in the tests, stands in `docs/FORMAT.md`, "Outline".
@@ -167,9 +167,7 @@ impl<'b> Scanner<'b> {
                 true
             }
             Leaf::Html(end) => {
-                if end.is_at_blank_line() && line.is_blank() {
-                    self.leaf = Leaf::None;
-                } else if end.is_in(line.rest()) {
+                if end.is_at_blank_line() && line.is_blank() || end.is_in(line.rest()) {
                     self.leaf = Leaf::None;
                 }
                 true

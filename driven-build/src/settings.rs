@@ -179,13 +179,12 @@ impl<'r> Reader<'r> {
         let mut all = Capabilities::NONE;
         for value in list {
             let word = self.text(value);
-            match Capability::from_word(&word) {
-                Some(capability) => all = all.with(capability),
-                None => {
-                    let known: Vec<&str> = Capability::ALL.iter().map(|one| one.as_str()).collect();
-                    let hint = format!("known are {}", known.join(", "));
-                    self.fault(value.span(), format!("`{word}` is no capability"), &hint);
-                }
+            if let Some(capability) = Capability::from_word(&word) {
+                all = all.with(capability);
+            } else {
+                let known: Vec<&str> = Capability::ALL.iter().map(|one| one.as_str()).collect();
+                let hint = format!("known are {}", known.join(", "));
+                self.fault(value.span(), format!("`{word}` is no capability"), &hint);
             }
         }
         all

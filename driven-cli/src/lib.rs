@@ -104,7 +104,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(err) => {
             // A closed stdout is no reason to fail; clap's own exit codes are 0 for help and 2 for misuse.
             let _ = err.print();
-            return ExitCode::from(err.exit_code() as u8);
+            return ExitCode::from(if err.use_stderr() { 2 } else { 0 });
         }
     };
     let mut output = Output::new(cli.json);

@@ -25,6 +25,7 @@ impl Output {
     }
 
     /// A line of data.
+    #[allow(clippy::unused_self)]
     pub(crate) fn line(&mut self, line: &str) {
         // A reader that went away wants no more data; there is nobody to tell.
         let _ = writeln!(io::stdout(), "{line}");

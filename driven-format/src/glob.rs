@@ -222,8 +222,8 @@ impl Parser<'_> {
                         format!("the range `{low}-{high}` is the wrong way round"),
                     ));
                 }
-                Some(high) => class.push_str(&format!("\\{low}-\\{high}")),
-                None if low != '/' => class.push_str(&format!("\\{low}")),
+                Some(high) => class.extend(['\\', low, '-', '\\', high]),
+                None if low != '/' => class.extend(['\\', low]),
                 None => {}
             }
         }

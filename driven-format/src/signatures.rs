@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind};
 use crate::tables::Tables;
-use crate::wire::{Record, Table, records, to_bytes};
+use crate::wire::{Record, Table, records};
 
 /// The first eight bytes of a signature block.
 pub(crate) const SIGNATURES_MAGIC: [u8; 8] = *b"DRVSIGN\n";
@@ -79,20 +79,6 @@ pub(crate) fn check(block: &[u8]) -> Result<(), Error> {
         return Err(Error::malformed("signatures: they are not sorted by key, each key once"));
     }
     Ok(())
-}
-
-/// Writes the pack with these signatures instead of those it has.
-pub(crate) fn replace(tables: &Tables<'_>, expires: u64, signatures: &[SignatureRecord]) -> Vec<u8> {
-    let mut pack = tables.digested_bytes().to_vec();
-    let head = SignaturesRecord {
-        magic: SIGNATURES_MAGIC,
-        count: signatures.len() as u32,
-        reserved: 0,
-        expires: expires,
-    };
-    pack.extend(to_bytes(&[head]));
-    pack.extend(to_bytes(signatures));
-    pack
 }
 
 impl<'a> Tables<'a> {

@@ -489,7 +489,7 @@ impl<'a> Checker<'a> {
 #[inline]
 fn tile(what: &str, end: &mut u64, start: u32, len: u32) -> Result<(), Error> {
     if u64::from(start) != *end {
-        return Err(Error::malformed(format!("{what}: a range begins at {}, expected {end}", start)));
+        return Err(Error::malformed(format!("{what}: a range begins at {start}, expected {end}")));
     }
     *end += u64::from(len);
     Ok(())

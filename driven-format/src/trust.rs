@@ -16,9 +16,9 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
-use crate::signatures::{self, SignatureRecord};
+use crate::signatures::{self, SignatureRecord, SignaturesRecord};
 use crate::tables::Tables;
-use crate::wire::Digest;
+use crate::wire::{Digest, to_bytes};
 
 /// What names a key in a pack: the first 16 bytes of its [fingerprint](PublicKey::fingerprint).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,7 +140,18 @@ pub fn sign(tables: &Tables<'_>, key: &SecretKey, expires: u64) -> Result<Vec<u8
     if all.len() > signatures::MAX_SIGNATURES as usize {
         return Err(Error::new(ErrorKind::Model, "a pack has at most 64 signatures"));
     }
-    Ok(signatures::replace(tables, expires, &all))
+    Ok(with_signatures(tables, expires, &all))
+}
+
+/// The pack with these signatures instead of those it has.
+fn with_signatures(tables: &Tables<'_>, expires: u64, signatures: &[SignatureRecord]) -> Vec<u8> {
+    let head = SignaturesRecord {
+        magic: signatures::SIGNATURES_MAGIC,
+        count: signatures.len() as u32,
+        reserved: 0,
+        expires,
+    };
+    [tables.digested_bytes(), &to_bytes(&[head]), &to_bytes(signatures)].concat()
 }
 
 /// Proves that `key` signed the statement of the pack.

@@ -56,7 +56,9 @@ impl<T: Record + Default, const N: usize> Record for [T; N] {
     }
 
     fn write(self, out: &mut Vec<u8>) {
-        self.into_iter().for_each(|one| one.write(out));
+        for one in self {
+            one.write(out);
+        }
     }
 }
 
@@ -176,7 +178,9 @@ impl<'a, R: Record> Table<'a, R> {
 /// The bytes of records, one after another.
 pub(crate) fn to_bytes<R: Record>(records: &[R]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(records.len() * R::SIZE);
-    records.iter().for_each(|record| record.write(&mut bytes));
+    for record in records {
+        record.write(&mut bytes);
+    }
     bytes
 }
 

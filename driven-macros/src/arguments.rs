@@ -36,7 +36,7 @@ pub(crate) fn parse(input: TokenStream) -> Result<Arguments, Fault> {
         match tokens.next() {
             Some(TokenTree::Ident(ident)) if ident.to_string() == "mod" => break,
             Some(token @ (TokenTree::Ident(_) | TokenTree::Group(_) | TokenTree::Punct(_))) => {
-                head.push(token)
+                head.push(token);
             }
             Some(token) => return Err(Fault::new(token.span(), expected)),
             None => {

@@ -28,7 +28,10 @@ pub(crate) fn module(
     source: &Source<'_>,
 ) -> Result<TokenStream, String> {
     let len = tables.bytes().len();
-    let root: String = tables.root_digest().as_bytes().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let mut root = String::new();
+    for byte in tables.root_digest().as_bytes() {
+        let _ = write!(root, "\\x{byte:02x}");
+    }
     let mut text = String::new();
     let bytes = match source {
         Source::File(file) => format!("*{}", include(file)),

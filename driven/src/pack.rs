@@ -235,6 +235,7 @@ impl<'a> LazyPack<'a> {
     }
 
     /// Takes tables that were proved.
+    #[cfg(feature = "std")]
     pub(crate) const fn assume_proved(tables: Tables<'a>) -> Self {
         LazyPack { tables }
     }

@@ -82,7 +82,7 @@ pub struct SectionView<'a> {
 impl<'a> SectionView<'a> {
     fn next(body: &'a str, nodes: &mut Nodes<'a>) -> Option<Self> {
         let node = nodes.find(|node| node.kind == NodeKind::Section)?;
-        let mut ahead = nodes.clone();
+        let mut ahead = *nodes;
         let title = match ahead.next() {
             Some(title) if title.kind == NodeKind::Title => &body[title.range()],
             _ => "",

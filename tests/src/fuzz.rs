@@ -17,12 +17,14 @@ pub fn open(bytes: &[u8]) {
     let Ok(pack) = Pack::open(bytes) else { return };
     let read_fields: usize = pack.rules().map(|rule| read(&rule)).sum();
     let found = pack.rules().filter(|rule| pack.rule(rule.id()).is_some()).count();
-    let by_path: usize = ["a", "src/main.rs", "a/b/c.d.ts", "é/ü.md"].iter().map(|path| pack.for_path(path).count()).sum();
+    let by_path: usize =
+        ["a", "src/main.rs", "a/b/c.d.ts", "é/ü.md"].iter().map(|path| pack.for_path(path).count()).sum();
     let by_tag: usize = pack.tags().map(|(tag, _)| pack.tagged(tag).count()).sum();
     let by_activation: usize =
         driven::Activation::ALL.iter().map(|&activation| pack.activated(activation).count()).sum();
-    let others: usize = pack.personas().map(|persona| persona.body().len() + persona.traits().len()).sum::<usize>()
-        + pack.workflows().map(|workflow| workflow.body().len() + workflow.steps().len()).sum::<usize>();
+    let others: usize =
+        pack.personas().map(|persona| persona.body().len() + persona.traits().len()).sum::<usize>()
+            + pack.workflows().map(|workflow| workflow.body().len() + workflow.steps().len()).sum::<usize>();
     let manifest = pack.manifest();
     let words = manifest.name().len() + manifest.description().len() + manifest.licence().len();
     std::hint::black_box(read_fields + found + by_path + by_tag + by_activation + others + words);
@@ -31,14 +33,21 @@ pub fn open(bytes: &[u8]) {
 
 fn read(rule: &RuleView<'_>) -> usize {
     let lists = [
-        rule.globs(), rule.tags(), rule.languages(), rule.targets(), rule.requires(), rule.conflicts(), rule.replaces(),
+        rule.globs(),
+        rule.tags(),
+        rule.languages(),
+        rule.targets(),
+        rule.requires(),
+        rule.conflicts(),
+        rule.replaces(),
     ];
     let lists: usize = lists.iter().flat_map(|list| list.iter().map(str::len)).sum();
     let sections: usize = rule.sections().map(|section| section.text().len() + section.title().len()).sum();
     let items: usize = rule.items().map(|item| item.text().len() + usize::from(item.depth())).sum();
     let origins: usize = rule.origins().map(|origin| origin.text().len() + origin.path().len()).sum();
     let texts = rule.id().len() + rule.description().len() + rule.when().len() + rule.body().len();
-    let codes = usize::from(rule.priority()) + rule.activation() as usize + rule.capabilities().iter().count();
+    let codes =
+        usize::from(rule.priority()) + rule.activation() as usize + rule.capabilities().iter().count();
     lists + sections + items + origins + texts + codes + usize::from(rule.category().is_some())
 }
 
@@ -51,7 +60,11 @@ pub fn frontmatter(bytes: &[u8]) {
     if let Ok(front) = driven_build::frontmatter::read(text) {
         assert!(text.is_char_boundary(front.body_start));
         for entry in &front.entries {
-            assert!(text.get(entry.value.range.clone()).is_some(), "{:?} is outside of the text", entry.value.range);
+            assert!(
+                text.get(entry.value.range.clone()).is_some(),
+                "{:?} is outside of the text",
+                entry.value.range
+            );
         }
     }
 }
@@ -64,7 +77,10 @@ pub fn outline(bytes: &[u8]) {
     let Ok(body) = std::str::from_utf8(bytes) else { return };
     let mut rule = driven_format::Rule::new("fuzz", body);
     rule.outline = driven_build::outline::scan(body).nodes;
-    let pack = driven_format::PackBuilder::new("", 0).rule(rule).finish().expect("what is found is a part of the body");
+    let pack = driven_format::PackBuilder::new("", 0)
+        .rule(rule)
+        .finish()
+        .expect("what is found is a part of the body");
     Pack::open(&pack).expect("what was written opens");
     if !deviates(body) {
         assert_eq!(pulldown(body), scanned(body));
@@ -73,9 +89,13 @@ pub fn outline(bytes: &[u8]) {
 
 /// Bodies on which the oracle is known to differ: `docs/FORMAT.md`, "Outline".
 pub fn deviates(body: &str) -> bool {
-    let tab_before_quote = body.lines().any(|line| line.trim_start_matches([' ', '>']).starts_with('\t') && line.contains('>'));
+    let tab_before_quote =
+        body.lines().any(|line| line.trim_start_matches([' ', '>']).starts_with('\t') && line.contains('>'));
     // Characters that the oracle replaces or that count as white space to it alone.
-    tab_before_quote || body.chars().any(|char| char == '\0' || char == '\r' || char.is_control() && !matches!(char, '\n' | '\t'))
+    tab_before_quote
+        || body
+            .chars()
+            .any(|char| char == '\0' || char == '\r' || char.is_control() && !matches!(char, '\n' | '\t'))
 }
 
 /// Matches a path against patterns, in tables and one by one: both say the same.
@@ -92,7 +112,10 @@ pub fn matching(bytes: &[u8]) {
     let mut rule = driven_format::Rule::new("fuzz", "");
     rule.globs = lines.iter().map(|line| (*line).to_owned()).collect();
     rule.activation = driven_format::Activation::Globs;
-    let pack = driven_format::PackBuilder::new("", 0).rule(rule).finish().expect("patterns that parse can be written");
+    let pack = driven_format::PackBuilder::new("", 0)
+        .rule(rule)
+        .finish()
+        .expect("patterns that parse can be written");
     let pack = Pack::open(&pack).expect("what was written opens");
     let below = path.trim_start_matches("./");
     let outside = below.is_empty() || below.starts_with('/') || below.split('/').any(|part| part == "..");

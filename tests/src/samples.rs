@@ -2,7 +2,8 @@
 
 use driven_format::trust::SecretKey;
 use driven_format::{
-    Activation, Capabilities, Capability, Category, Manifest, Origin, Persona, Rule, RuleSet, Step, StepKind, Workflow,
+    Activation, Capabilities, Capability, Category, Manifest, Origin, Persona, Rule, RuleSet, Step, StepKind,
+    Workflow,
 };
 
 /// A key for tests: its seed is no secret.
@@ -17,7 +18,10 @@ pub fn small() -> RuleSet {
         rule.outline = driven_build::outline::scan(body).nodes;
         rule
     };
-    let mut errors = rule("rust/errors", "# Errors\n\n- Return `Result`.\n  1. Add context – always.\n\n## Panics\nNever.\n");
+    let mut errors = rule(
+        "rust/errors",
+        "# Errors\n\n- Return `Result`.\n  1. Add context – always.\n\n## Panics\nNever.\n",
+    );
     errors.description = "How errors are handled".into();
     errors.activation = Activation::Globs;
     errors.globs = vec!["*.rs".into(), "crates/**/*.toml".into(), "!crates/gen/**".into()];
@@ -66,8 +70,18 @@ pub fn small() -> RuleSet {
             description: "From green to published".into(),
             body: "Never on a Friday.\n".into(),
             steps: vec![
-                Step { kind: StepKind::Run, name: "tests".into(), text: "cargo test".into(), when: String::new() },
-                Step { kind: StepKind::Ask, name: String::new(), text: "Publish?".into(), when: "tests.ok".into() },
+                Step {
+                    kind: StepKind::Run,
+                    name: "tests".into(),
+                    text: "cargo test".into(),
+                    when: String::new(),
+                },
+                Step {
+                    kind: StepKind::Ask,
+                    name: String::new(),
+                    text: "Publish?".into(),
+                    when: "tests.ok".into(),
+                },
             ],
         }],
     }

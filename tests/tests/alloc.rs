@@ -33,12 +33,16 @@ fn no_query_allocates() {
     let mut seen = 0;
     for path in ["src/main.rs", "crates/a/Cargo.toml", "docs/a.md", "a.spec.ts"] {
         for rule in pack.for_path(path) {
-            seen += rule.sections().count() + rule.items().count() + rule.globs().iter().map(str::len).sum::<usize>();
+            seen += rule.sections().count()
+                + rule.items().count()
+                + rule.globs().iter().map(str::len).sum::<usize>();
         }
     }
     seen += pack.tagged("errors").count() + pack.for_language("rust").count();
-    seen += pack.activated(driven::Activation::Manual).count() + pack.in_category(driven::Category::ErrorHandling).count();
-    seen += pack.rule("rust/errors").map_or(0, |rule| rule.body().len()) + pack.rules().map(|rule| rule.id().len()).sum::<usize>();
+    seen += pack.activated(driven::Activation::Manual).count()
+        + pack.in_category(driven::Category::ErrorHandling).count();
+    seen += pack.rule("rust/errors").map_or(0, |rule| rule.body().len())
+        + pack.rules().map(|rule| rule.id().len()).sum::<usize>();
     seen += pack.personas().map(|persona| persona.body().len()).sum::<usize>();
     seen += pack.workflows().map(|workflow| workflow.steps().count()).sum::<usize>();
     let lazy = driven::LazyPack::open(&bytes).expect("in order");

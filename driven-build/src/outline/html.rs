@@ -1,4 +1,4 @@
-//! HTML blocks: how they begin and what ends them (CommonMark 0.31, section 4.6).
+//! HTML blocks: how they begin and what ends them (`CommonMark` 0.31, section 4.6).
 
 /// What ends an HTML block.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl HtmlEnd {
             return Some(HtmlEnd::BlankLine);
         }
         let whole = may_be_any_tag && tag_len(line).is_some_and(|len| line[len..].trim_ascii().is_empty());
-        (whole && !(is_one_of(&RAW_TAGS) && !closing)).then_some(HtmlEnd::BlankLine)
+        (whole && (closing || !is_one_of(&RAW_TAGS))).then_some(HtmlEnd::BlankLine)
     }
 
     pub(super) fn is_at_blank_line(self) -> bool {
@@ -130,7 +130,7 @@ impl HtmlEnd {
     }
 }
 
-/// Length of the open or closing tag that `text` begins with (CommonMark 0.31, section 6.6).
+/// Length of the open or closing tag that `text` begins with (`CommonMark` 0.31, section 6.6).
 pub(super) fn tag_len(text: &[u8]) -> Option<usize> {
     let mut tag = Tag { text, at: 1 };
     if tag.take(b'/') {
@@ -189,18 +189,15 @@ impl Tag<'_> {
             return Some(true);
         }
         self.white_space();
-        match self.peek()? {
-            quote @ (b'"' | b'\'') => {
-                self.at += 1;
-                self.take_while(|byte| byte != quote);
-                self.take(quote).then_some(true)
-            }
-            _ => {
-                let plain = |byte| {
-                    !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'=' | b'<' | b'>' | b'`')
-                };
-                (self.take_while(plain) > 0).then_some(true)
-            }
+        if let quote @ (b'"' | b'\'') = self.peek()? {
+            self.at += 1;
+            self.take_while(|byte| byte != quote);
+            self.take(quote).then_some(true)
+        } else {
+            let plain = |byte| {
+                !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'=' | b'<' | b'>' | b'`')
+            };
+            (self.take_while(plain) > 0).then_some(true)
         }
     }
 }

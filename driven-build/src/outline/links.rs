@@ -79,7 +79,7 @@ fn autolink_len(text: &[u8]) -> Option<usize> {
         inner.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte)).count();
     let is_uri =
         (2..=32).contains(&scheme) && inner[0].is_ascii_alphabetic() && inner.get(scheme) == Some(&b':');
-    let is_mail = inner.iter().filter(|&&byte| byte == b'@').count() == 1
+    let is_mail = memchr::memchr_iter(b'@', inner).count() == 1
         && !inner.starts_with(b"@")
         && inner.last().is_some_and(u8::is_ascii_alphanumeric)
         && inner.iter().all(|byte| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-@".contains(byte));

@@ -3,8 +3,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
+use crate::Cli;
 use crate::output::Output;
-use crate::{Cli, Exit, Outcome};
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -17,11 +17,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+    pub(crate) fn run(self, output: &mut Output) {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "driven", &mut script);
         let script = String::from_utf8_lossy(&script);
         output.either(&serde_json::json!({ "script": script }), || script.to_string());
-        Ok(Exit::Clean)
     }
 }

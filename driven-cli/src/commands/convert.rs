@@ -33,10 +33,7 @@ pub(crate) struct Convert {
 
 impl Convert {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let set = match self.read(output)? {
-            Some(set) => set,
-            None => return Ok(Exit::Findings),
-        };
+        let Some(set) = self.read(output)? else { return Ok(Exit::Findings) };
         let written = self.write(&set)?;
         let shown: Vec<String> = written.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         output.either(&json!({ "written": shown }), || shown.join("\n"));

@@ -35,7 +35,8 @@ impl Inspect {
 
 fn describe(tables: &Tables<'_>) -> Value {
     let manifest = tables.manifest();
-    let words = |set: driven::Capabilities| set.iter().map(|one| one.as_str()).collect::<Vec<_>>();
+    let words =
+        |set: driven::Capabilities| set.iter().map(driven_format::Capability::as_str).collect::<Vec<_>>();
     let asked: driven::Capabilities =
         tables.rules().flat_map(|rule| rule.capabilities().iter().collect::<Vec<_>>()).collect();
     let sections: Vec<Value> = tables

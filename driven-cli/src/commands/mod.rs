@@ -13,8 +13,8 @@ mod verify;
 
 use clap::Subcommand;
 
-use crate::Outcome;
 use crate::output::Output;
+use crate::{Exit, Outcome};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -42,7 +42,10 @@ impl Command {
             Command::Keygen(command) => command.run(output),
             Command::Sign(command) => command.run(output),
             Command::Verify(command) => command.run(output),
-            Command::Completions(command) => command.run(output),
+            Command::Completions(command) => {
+                command.run(output);
+                Ok(Exit::Clean)
+            }
         }
     }
 }

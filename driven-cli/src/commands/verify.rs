@@ -22,7 +22,7 @@ use crate::{Exit, Failure, Outcome};
 pub(crate) struct Verify {
     /// The pack
     file: PathBuf,
-    /// Public key, SubjectPublicKeyInfo in PEM
+    /// Public key, `SubjectPublicKeyInfo` in PEM
     #[arg(long)]
     key: PathBuf,
     /// Write the bytes that were signed here
@@ -43,7 +43,7 @@ impl Verify {
         let tables = Tables::check(&bytes)?;
         if let (Some(signed), Some(signature)) = (&self.signed_bytes, &self.signature) {
             let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);
-            let own = own.map(|own| own.signature_bytes()).unwrap_or([0; 64]);
+            let own = own.map_or([0; 64], |own| own.signature_bytes());
             let statement = tables.statement(tables.expires().unwrap_or(0));
             write_if_changed(signed, &statement).map_err(|err| Failure::io(signed, &err))?;
             write_if_changed(signature, &own).map_err(|err| Failure::io(signature, &err))?;

@@ -83,7 +83,7 @@ pub(crate) fn build(ids: &[&str]) -> Result<Vec<u8>, Error> {
     let (seed, displacements, rows) = (0..MAX_SEEDS)
         .find_map(|seed| place(ids, seed, buckets, slots).map(|(d, r)| (seed, d, r)))
         .ok_or_else(|| Error::new(ErrorKind::Model, "no perfect hash found for these ids"))?;
-    let head = IdsRecord { seed: seed, bucket_count: buckets, slot_count: slots, reserved: 0 };
+    let head = IdsRecord { seed, bucket_count: buckets, slot_count: slots, reserved: 0 };
     Ok([to_bytes(&[head]), to_bytes(&displacements), to_bytes(&rows)].concat())
 }
 

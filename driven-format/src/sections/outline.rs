@@ -117,7 +117,7 @@ pub(crate) fn encode(nodes: &[OutlineNode], body: &str, out: &mut Vec<OutlineRec
 pub(crate) fn check(records: Table<'_, OutlineRecord>, body: &str, is_ascii: bool) -> Result<(), Error> {
     let bytes = body.as_bytes();
     // The first byte of a character is no continuation byte; nor may the body end within one.
-    let begins = |at: usize| bytes.get(at).map_or(at == bytes.len(), |&byte| (byte as i8) >= -64);
+    let begins = |at: usize| bytes.get(at).map_or(at == bytes.len(), |&byte| byte & 0xC0 != 0x80);
     let sound = if is_ascii { walk(records, |at| at <= bytes.len()) } else { walk(records, begins) };
     if sound {
         return Ok(());
@@ -127,6 +127,7 @@ pub(crate) fn check(records: Table<'_, OutlineRecord>, body: &str, is_ascii: boo
 
 /// Whether every record has a meaning and every node begins and ends where it may.
 #[inline]
+#[allow(clippy::needless_bitwise_bool)]
 fn walk(records: Table<'_, OutlineRecord>, is_boundary: impl Fn(usize) -> bool) -> bool {
     let (mut at, mut sound) = (0_usize, true);
     for record in records.iter() {
@@ -135,7 +136,9 @@ fn walk(records: Table<'_, OutlineRecord>, is_boundary: impl Fn(usize) -> bool) 
         at += if skips { len } else { usize::from(record.gap) };
         let end = if skips { at } else { at + len };
         sound &= is_boundary(at) & is_boundary(end);
-        sound &= (record.tag.wrapping_sub(0x10) < (MAX_KIND << 4)) | (skips & (record.gap == 0));
+        let has_kind = record.tag.wrapping_sub(0x10) < MAX_KIND << 4;
+        let is_skip = skips & (record.gap == 0);
+        sound &= has_kind | is_skip;
     }
     sound
 }

@@ -237,7 +237,7 @@ impl Iterator for Slashes<'_> {
 fn slash_bits(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const LOW: u64 = u64::from_le_bytes([0x7F; 8]);
-    let other = word ^ (ONES * b'/' as u64);
+    let other = word ^ (ONES * u64::from(b'/'));
     !(((other & LOW) + LOW) | other | LOW)
 }
 
@@ -353,7 +353,7 @@ impl<'a> PathTables<'a> {
             }
         }
         let known = |word: u32, bits: u64| {
-            let highest = 63 - (bits | 1).leading_zeros();
+            let highest = (bits | 1).ilog2();
             word.checked_mul(64).is_some_and(|first| first + highest < rule_count || bits == 0)
         };
         let everywhere = self.everywhere();
@@ -820,7 +820,7 @@ impl TablesDraft {
         let row_len = words.len() as u32;
         let row_start = *self.known.entry(words).or_insert_with_key(|words| {
             let start = self.rows.len() as u32;
-            let records = words.iter().map(|&(word, bits)| RowRecord { word: word, bits: bits });
+            let records = words.iter().map(|&(word, bits)| RowRecord { word, bits });
             self.rows.extend(records);
             start
         });
@@ -831,7 +831,7 @@ impl TablesDraft {
         let check_start = self.checks.len() as u32;
         let check_len = checks.len() as u32;
         self.checks.extend(checks);
-        GroupRecord { row_start: row_start, row_len, check_start, check_len }
+        GroupRecord { row_start, row_len, check_start, check_len }
     }
 }
 

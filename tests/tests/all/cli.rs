@@ -14,7 +14,17 @@ fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--offline", "-p", "driven-cli", "--bins", "--message-format=json", "--manifest-path", manifest])
+            .args([
+                "build",
+                "--quiet",
+                "--offline",
+                "-p",
+                "driven-cli",
+                "--bins",
+                "--message-format=json",
+                "--manifest-path",
+                manifest,
+            ])
             .output()
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
@@ -23,7 +33,10 @@ fn binary() -> &'static Path {
             let message: Value = serde_json::from_str(line).ok()?;
             message["executable"].as_str().map(std::path::PathBuf::from)
         });
-        executables.filter(|path| path.file_stem().is_some_and(|stem| stem == "driven")).last().expect("a binary was built")
+        executables
+            .filter(|path| path.file_stem().is_some_and(|stem| stem == "driven"))
+            .next_back()
+            .expect("a binary was built")
     })
 }
 
@@ -49,13 +62,19 @@ impl Project {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(binary()).args(arguments).current_dir(self.0.path()).env("NO_COLOR", "1").output().unwrap()
+        Command::new(binary())
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap()
     }
 
     /// Runs, and expects an exit code; gives stdout and stderr.
     fn expect(&self, code: i32, arguments: &[&str]) -> (String, String) {
         let output = self.run(arguments);
-        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        let (out, err) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
         assert!(!err.contains("panicked"), "{err}");
         (out, err)
@@ -68,7 +87,8 @@ impl Project {
 
     fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -93,7 +113,10 @@ fn the_whole_way_from_rules_to_a_verified_pack() {
     let built = project.json(0, &["build", "rules", "-o", "rules.drv", "--key", "release.key"]);
     assert_eq!((built["rules"].as_u64(), built["signed"].as_bool()), (Some(2), Some(true)));
     let about = project.json(0, &["inspect", "rules.drv"]);
-    assert_eq!((about["name"].as_str(), about["version"].as_u64(), about["rules"].as_u64()), (Some("demo"), Some(3), Some(2)));
+    assert_eq!(
+        (about["name"].as_str(), about["version"].as_u64(), about["rules"].as_u64()),
+        (Some("demo"), Some(3), Some(2))
+    );
     assert_eq!(about["digest"], built["digest"]);
     assert_eq!(about["file_hash"], built["file_hash"]);
     assert_eq!(about["bytes"].as_u64(), Some(fs::metadata(project.path("rules.drv")).unwrap().len()));
@@ -247,9 +270,14 @@ fn other_tools_can_check_a_signature() {
     }
     project.expect(0, &["keygen", "k"]);
     project.expect(0, &["build", "rules", "-o", "a.drv", "--key", "k.key"]);
-    project.expect(0, &["verify", "a.drv", "--key", "k.pub", "--signed-bytes", "signed", "--signature", "sig"]);
-    let openssl = |arguments: &[&str]| Command::new("openssl").args(arguments).current_dir(project.0.path()).output().unwrap();
-    let checked = openssl(&["pkeyutl", "-verify", "-pubin", "-inkey", "k.pub", "-rawin", "-in", "signed", "-sigfile", "sig"]);
+    project
+        .expect(0, &["verify", "a.drv", "--key", "k.pub", "--signed-bytes", "signed", "--signature", "sig"]);
+    let openssl = |arguments: &[&str]| {
+        Command::new("openssl").args(arguments).current_dir(project.0.path()).output().unwrap()
+    };
+    let checked = openssl(&[
+        "pkeyutl", "-verify", "-pubin", "-inkey", "k.pub", "-rawin", "-in", "signed", "-sigfile", "sig",
+    ]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     assert!(openssl(&["pkey", "-in", "k.key", "-noout"]).status.success(), "OpenSSL reads the private key");
 }
@@ -257,7 +285,18 @@ fn other_tools_can_check_a_signature() {
 #[test]
 fn every_command_has_help_with_examples() {
     let project = Project::new();
-    for command in ["init", "validate", "build", "inspect", "match", "convert", "keygen", "sign", "verify", "completions"] {
+    for command in [
+        "init",
+        "validate",
+        "build",
+        "inspect",
+        "match",
+        "convert",
+        "keygen",
+        "sign",
+        "verify",
+        "completions",
+    ] {
         let (out, _) = project.expect(0, &[command, "--help"]);
         assert!(out.contains("Examples:"), "{command}: {out}");
     }

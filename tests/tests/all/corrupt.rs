@@ -84,7 +84,10 @@ fn flipped_packs_are_read_to_the_end_without_a_panic() {
 #[test]
 fn what_is_no_pack_says_so() {
     let code = |bytes: &[u8]| Pack::open(bytes).unwrap_err().code();
-    assert_eq!(code(b"PK\x03\x04 something else, long enough to hold a header of a pack......"), "pack-foreign");
+    assert_eq!(
+        code(b"PK\x03\x04 something else, long enough to hold a header of a pack......"),
+        "pack-foreign"
+    );
     assert_eq!(code(b""), "pack-truncated");
     let mut newer = small_signed();
     newer[8] = 2;
@@ -116,6 +119,9 @@ fn sections_of_later_versions_are_passed_over_or_refused_as_their_flag_says() {
     };
     let optional = with(0);
     assert_eq!(Pack::open(&optional).unwrap().len(), 4);
-    assert!(Pack::open(&optional).unwrap().prove().is_err(), "the root digest covers the table and the new section");
+    assert!(
+        Pack::open(&optional).unwrap().prove().is_err(),
+        "the root digest covers the table and the new section"
+    );
     assert_eq!(Pack::open(&with(1)).unwrap_err().code(), "pack-unknown-section");
 }

@@ -12,7 +12,8 @@ use driven_build::Code;
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/diagnostics");
 
 fn fixtures() -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(FIXTURES).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(FIXTURES).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
 }
@@ -21,7 +22,7 @@ fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
-        bytes.extend_from_slice(rest[..at].as_bytes());
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
         rest = &rest[at + 1..];
         if let Some(hex) = rest.strip_prefix('x') {
             bytes.push(u8::from_str_radix(&hex[..2], 16).unwrap());
@@ -92,13 +93,17 @@ fn findings_are_printed_as_the_fixtures_expect() {
 
 #[test]
 fn every_code_has_a_fixture_and_a_paragraph() {
-    let document = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/diagnostics.md")).unwrap();
+    let document =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/diagnostics.md")).unwrap();
     let provoked: BTreeSet<String> = fixtures()
         .iter()
         .flat_map(|path| {
             let text = fs::read_to_string(path).unwrap();
             let expected = text.split("=== expect\n").nth(1).unwrap_or_default().to_owned();
-            Code::ALL.iter().filter(move |code| expected.contains(&format!("[{}]", code.as_str()))).map(|code| code.as_str().to_owned())
+            Code::ALL
+                .iter()
+                .filter(move |code| expected.contains(&format!("[{}]", code.as_str())))
+                .map(|code| code.as_str().to_owned())
         })
         .collect();
     for code in Code::ALL {

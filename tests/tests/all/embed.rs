@@ -40,7 +40,10 @@ fn the_pack_is_what_was_compiled() {
 #[test]
 fn a_ready_made_pack_is_proved_while_compiling() {
     assert_eq!(frozen::get(frozen::ids::rust::ERRORS).priority(), 200);
-    assert_eq!(frozen::PACK.as_bytes(), std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/packs/v1/small.drv")).unwrap());
+    assert_eq!(
+        frozen::PACK.as_bytes(),
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/packs/v1/small.drv")).unwrap()
+    );
 }
 
 #[test]

@@ -37,7 +37,8 @@ fn table(document: &str, record: &str) -> Vec<(usize, usize, String)> {
         .take_while(|line| line.starts_with('|'))
         .map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-            let number = |cell: &str| cell.parse().unwrap_or_else(|_| panic!("{record}: `{cell}` is no number"));
+            let number =
+                |cell: &str| cell.parse().unwrap_or_else(|_| panic!("{record}: `{cell}` is no number"));
             (number(cells[1]), number(cells[2]), cells[3].trim_matches('`').to_owned())
         })
         .collect()
@@ -45,7 +46,8 @@ fn table(document: &str, record: &str) -> Vec<(usize, usize, String)> {
 
 #[test]
 fn the_tables_of_the_document_are_the_records() {
-    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMAT.md")).unwrap();
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMAT.md")).unwrap();
     for (record, fields) in RECORDS {
         let mut offset = 0;
         let expected: Vec<(usize, usize, String)> = fields
@@ -62,7 +64,8 @@ fn the_tables_of_the_document_are_the_records() {
 
 #[test]
 fn the_sections_of_the_document_are_the_sections() {
-    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMAT.md")).unwrap();
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMAT.md")).unwrap();
     for &section in driven_format::Section::ALL {
         let row = format!("| {} | {} |", section as u32, section.as_str());
         assert!(document.contains(&row), "FORMAT.md lacks `{row}`");

@@ -11,3 +11,4 @@ mod format;
 mod matching;
 mod outline;
 mod roundtrip;
+mod secrets;

@@ -11,7 +11,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// A runner that makes the same cases on every run.
 fn runner(cases: u32) -> TestRunner {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    TestRunner::new_with_rng(Config { cases, failure_persistence: None, max_global_rejects: 1 << 20, ..Config::default() }, rng)
+    TestRunner::new_with_rng(
+        Config { cases, failure_persistence: None, max_global_rejects: 1 << 20, ..Config::default() },
+        rng,
+    )
 }
 
 /// Whether `globset` says that the pattern, in full form, means the path.
@@ -27,7 +30,8 @@ fn oracle(pattern: &str, path: &str) -> bool {
     glob.expect("only patterns that both read are asked").compile_matcher().is_match(path)
 }
 
-const NAMES: &[&str] = &["a", "b", "ab", "src", "lib.rs", "a.rs", "x.d.ts", "é", "A", ".env", "main.test.ts", "Makefile"];
+const NAMES: &[&str] =
+    &["a", "b", "ab", "src", "lib.rs", "a.rs", "x.d.ts", "é", "A", ".env", "main.test.ts", "Makefile"];
 
 fn paths() -> impl Strategy<Value = String> {
     vec(prop::sample::select(NAMES), 1..5).prop_map(|parts| parts.join("/"))
@@ -35,14 +39,39 @@ fn paths() -> impl Strategy<Value = String> {
 
 /// Patterns from pieces that driven and `globset` read alike.
 fn patterns() -> impl Strategy<Value = String> {
-    let piece = prop::sample::select(&["a", "b", "ab", "src", ".rs", "*", "?", "[ab]", "[!a]", "lib", ".", "ts", ".d", "{a,b}", "{rs,d.ts}", "é", "Makefile"][..]);
+    let piece = prop::sample::select(
+        &[
+            "a",
+            "b",
+            "ab",
+            "src",
+            ".rs",
+            "*",
+            "?",
+            "[ab]",
+            "[!a]",
+            "lib",
+            ".",
+            "ts",
+            ".d",
+            "{a,b}",
+            "{rs,d.ts}",
+            "é",
+            "Makefile",
+        ][..],
+    );
     let component = prop_oneof![
         1 => Just("**".to_owned()),
         4 => vec(piece, 1..4).prop_map(|pieces| pieces.concat()),
     ];
-    vec(component, 1..5).prop_map(|parts| parts.join("/")).prop_filter("`.` and `..` are no names, `**` only alone", |pattern| {
-        pattern.split('/').all(|part| !matches!(part, "." | "..") && (part == "**" || !part.contains("**")))
-    })
+    vec(component, 1..5).prop_map(|parts| parts.join("/")).prop_filter(
+        "`.` and `..` are no names, `**` only alone",
+        |pattern| {
+            pattern
+                .split('/')
+                .all(|part| !matches!(part, "." | "..") && (part == "**" || !part.contains("**")))
+        },
+    )
 }
 
 #[test]
@@ -95,7 +124,8 @@ fn pack_of(rules: &[Vec<String>]) -> Vec<u8> {
 
 #[test]
 fn the_tables_say_what_the_patterns_say_one_by_one() {
-    let pattern = (any::<bool>(), patterns()).prop_map(|(negated, pattern)| if negated { format!("!{pattern}") } else { pattern });
+    let pattern = (any::<bool>(), patterns())
+        .prop_map(|(negated, pattern)| if negated { format!("!{pattern}") } else { pattern });
     let globs = vec(pattern, 1..4).prop_map(|mut globs| {
         globs[0] = globs[0].trim_start_matches('!').to_owned();
         globs
@@ -107,8 +137,11 @@ fn the_tables_say_what_the_patterns_say_one_by_one() {
             for path in &paths {
                 let found: Vec<usize> = pack.for_path(path).map(|rule| rule.id().parse().unwrap()).collect();
                 let lists = rules.iter().map(|globs| GlobList::parse(globs).unwrap());
-                let expected: Vec<usize> =
-                    lists.enumerate().filter(|(_, list)| list.matches(path)).map(|(index, _)| index).collect();
+                let expected: Vec<usize> = lists
+                    .enumerate()
+                    .filter(|(_, list)| list.matches(path))
+                    .map(|(index, _)| index)
+                    .collect();
                 prop_assert_eq!(found, expected, "{}", path);
             }
             Ok(())
@@ -122,14 +155,30 @@ fn real_globs_say_the_same_in_tables_and_in_the_oracle() {
     for folder in ["copilot", "cursor"] {
         let Some(root) = driven_tests::outside_folder("DRIVEN_CORPUS") else { return };
         let (set, _) = driven_build::rules(root.join(folder)).cap_lints_warn().model().unwrap();
-        rules.extend(set.rules.into_iter().filter(|rule| rule.activation == Activation::Globs).map(|rule| rule.globs));
+        rules.extend(
+            set.rules.into_iter().filter(|rule| rule.activation == Activation::Globs).map(|rule| rule.globs),
+        );
     }
     let bytes = pack_of(&rules);
     let pack = Pack::open(&bytes).unwrap();
-    let folders = ["", "src/", "src/app/", "app/api/users/", ".github/workflows/", "docs/", "k8s/base/", "tests/unit/", "x/migrations/"];
+    let folders = [
+        "",
+        "src/",
+        "src/app/",
+        "app/api/users/",
+        ".github/workflows/",
+        "docs/",
+        "k8s/base/",
+        "tests/unit/",
+        "x/migrations/",
+    ];
     let names = rules.iter().flatten().filter_map(|glob| glob.rsplit('/').next());
-    let mut names: Vec<String> = names.map(|name| name.replace(['*', '?', '[', ']', '{', '}'], "x").replace(',', ".")).collect();
-    names.extend(["index.ts", "page.tsx", "main.rs", "a.d.ts", "Dockerfile", "b.spec.js", "c.test.py"].map(str::to_owned));
+    let mut names: Vec<String> =
+        names.map(|name| name.replace(['*', '?', '[', ']', '{', '}'], "x").replace(',', ".")).collect();
+    names.extend(
+        ["index.ts", "page.tsx", "main.rs", "a.d.ts", "Dockerfile", "b.spec.js", "c.test.py"]
+            .map(str::to_owned),
+    );
     names.sort();
     names.dedup();
     let matchers: Vec<Vec<globset::GlobMatcher>> = rules
@@ -152,8 +201,9 @@ fn real_globs_say_the_same_in_tables_and_in_the_oracle() {
                 continue;
             }
             let found: Vec<usize> = pack.for_path(&path).map(|rule| rule.id().parse().unwrap()).collect();
-            let expected: Vec<usize> =
-                (0..rules.len()).filter(|&index| matchers[index].iter().any(|glob| glob.is_match(&path))).collect();
+            let expected: Vec<usize> = (0..rules.len())
+                .filter(|&index| matchers[index].iter().any(|glob| glob.is_match(&path)))
+                .collect();
             assert_eq!(found, expected, "{path}");
             asked += 1;
         }

@@ -50,10 +50,31 @@ fn json_gives_the_same_pack_again() {
 #[test]
 fn hard_texts_survive() {
     let bodies = [
-        "", "\n", "---\n", "---\nnot: a head\n---\n", "\u{FEFF}bom", "no line feed at the end", "a\r\nb\r\n", "\t- x\n",
-        "\u{2028}\u{85}\u{7f}", "# é\n- ü\n",
+        "",
+        "\n",
+        "---\n",
+        "---\nnot: a head\n---\n",
+        "\u{FEFF}bom",
+        "no line feed at the end",
+        "a\r\nb\r\n",
+        "\t- x\n",
+        "\u{2028}\u{85}\u{7f}",
+        "# é\n- ü\n",
     ];
-    let texts = ["a: b", "\"q\" 'r'", "# no comment", "\\", "*x", "- y", "tab\there", "nul\u{0}", "new\nline", "[z]", "{w", "é🦀"];
+    let texts = [
+        "a: b",
+        "\"q\" 'r'",
+        "# no comment",
+        "\\",
+        "*x",
+        "- y",
+        "tab\there",
+        "nul\u{0}",
+        "new\nline",
+        "[z]",
+        "{w",
+        "é🦀",
+    ];
     let mut set = RuleSet::default();
     set.manifest.name = "hard \"name\" \\".into();
     for (index, body) in bodies.iter().enumerate() {
@@ -62,7 +83,8 @@ fn hard_texts_survive() {
         set.rules.push(rule);
     }
     for (index, text) in texts.iter().enumerate() {
-        let mut rule = driven_format::Rule::new(format!("texts/{index} {}", if index == 0 { "ü" } else { "x" }), "x\n");
+        let mut rule =
+            driven_format::Rule::new(format!("texts/{index} {}", if index == 0 { "ü" } else { "x" }), "x\n");
         rule.outline = Vec::new();
         rule.description = (*text).into();
         rule.activation = Activation::Manual;
@@ -143,10 +165,23 @@ fn the_frozen_pack_of_version_1_is_read() {
     let pack = pack.as_pack().verify(&driven_tests::samples::key().public_key()).unwrap();
     let errors = pack.rule("rust/errors").unwrap();
     assert_eq!(errors.sections().map(|section| section.title()).collect::<Vec<_>>(), ["Errors", "Panics"]);
-    assert_eq!(pack.for_path("crates/a/Cargo.toml").map(|rule| rule.id()).collect::<Vec<_>>(), ["rust/errors", "style"]);
-    assert_eq!(pack.persona("reviewer").unwrap().traits().iter().collect::<Vec<_>>(), ["precise", "calm, always"]);
-    assert_eq!(pack.workflow("release").unwrap().steps().map(|step| step.text()).collect::<Vec<_>>(), ["cargo test", "Publish?"]);
-    assert_eq!(pack.as_bytes(), driven_tests::samples::small_signed(), "the writer gives the same bytes still");
+    assert_eq!(
+        pack.for_path("crates/a/Cargo.toml").map(|rule| rule.id()).collect::<Vec<_>>(),
+        ["rust/errors", "style"]
+    );
+    assert_eq!(
+        pack.persona("reviewer").unwrap().traits().iter().collect::<Vec<_>>(),
+        ["precise", "calm, always"]
+    );
+    assert_eq!(
+        pack.workflow("release").unwrap().steps().map(|step| step.text()).collect::<Vec<_>>(),
+        ["cargo test", "Publish?"]
+    );
+    assert_eq!(
+        pack.as_bytes(),
+        driven_tests::samples::small_signed(),
+        "the writer gives the same bytes still"
+    );
 }
 
 #[test]
