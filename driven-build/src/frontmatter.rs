@@ -273,7 +273,7 @@ fn read_block(block: &str, base: usize, front: &mut Frontmatter) -> Result<(), F
     let (Some(line), None) = (lines.next(), lines.next()) else { return Err(fault) };
     let Some((key, _)) = line.split_once(':') else { return Err(fault) };
     let text = line[key.len() + 1..].trim();
-    let unclosed = text.starts_with('[') && !text.ends_with(']');
+    let unclosed = text.starts_with("[[") || text.starts_with('[') && !text.ends_with(']');
     if unclosed || text.starts_with(['"', '\'', '|', '>', '&']) {
         return Err(fault);
     }

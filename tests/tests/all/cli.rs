@@ -29,13 +29,12 @@ fn binary() -> &'static Path {
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let messages = String::from_utf8(built.stdout).unwrap();
-        let executables = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
             message["executable"].as_str().map(std::path::PathBuf::from)
         });
         executables
-            .filter(|path| path.file_stem().is_some_and(|stem| stem == "driven"))
-            .next_back()
+            .rfind(|path| path.file_stem().is_some_and(|stem| stem == "driven"))
             .expect("a binary was built")
     })
 }

@@ -12,3 +12,4 @@ mod matching;
 mod outline;
 mod roundtrip;
 mod secrets;
+mod seeds;
