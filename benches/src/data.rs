@@ -27,7 +27,17 @@ pub struct Facts {
 }
 
 /// What a node marks: an enumeration on both sides, since ours proves that too.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize, bitcode::Encode, bitcode::Decode, rkyv::Archive, rkyv::Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Serialize,
+    Deserialize,
+    bitcode::Encode,
+    bitcode::Decode,
+    rkyv::Archive,
+    rkyv::Serialize,
+)]
 pub enum Kind {
     Section,
     Title,
@@ -36,7 +46,9 @@ pub enum Kind {
 }
 
 /// A heading or list item.
-#[derive(Clone, Copy, Serialize, Deserialize, bitcode::Encode, bitcode::Decode, rkyv::Archive, rkyv::Serialize)]
+#[derive(
+    Clone, Copy, Serialize, Deserialize, bitcode::Encode, bitcode::Decode, rkyv::Archive, rkyv::Serialize,
+)]
 pub struct Node {
     pub kind: Kind,
     pub level: u8,
@@ -123,7 +135,12 @@ impl From<&Rule> for Facts {
             outline: rule
                 .outline
                 .iter()
-                .map(|node| Node { kind: kind(node.kind), level: node.level, start: node.start, len: node.len })
+                .map(|node| Node {
+                    kind: kind(node.kind),
+                    level: node.level,
+                    start: node.start,
+                    len: node.len,
+                })
                 .collect(),
         }
     }
@@ -161,7 +178,9 @@ macro_rules! walk {
             + rule
                 .outline
                 .iter()
-                .map(|node| node.kind as usize + usize::from(node.level) + node.start as usize + node.len as usize)
+                .map(|node| {
+                    node.kind as usize + usize::from(node.level) + node.start as usize + node.len as usize
+                })
                 .sum::<usize>()
     }};
 }
@@ -206,14 +225,16 @@ pub fn sets(corpus: &Path) -> (Set, Set) {
     let mut bytes = 0;
     let mut sizes = std::collections::BTreeMap::new();
     for folder in ["copilot", "cursor"] {
-        let (set, _) = driven_build::rules(corpus.join(folder)).cap_lints_warn().model().expect("the corpus compiles");
+        let (set, _) =
+            driven_build::rules(corpus.join(folder)).cap_lints_warn().model().expect("the corpus compiles");
         for mut rule in set.rules {
             rule.id = format!("{folder}/{}", rule.id);
             whole.rules.push(rule);
         }
         for file in sources(&corpus.join(folder)) {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let stem = [".instructions.md", ".mdc", ".md"].iter().find_map(|ending| name.strip_suffix(ending));
+            let stem =
+                [".instructions.md", ".mdc", ".md"].iter().find_map(|ending| name.strip_suffix(ending));
             let len = std::fs::metadata(&file).expect("the corpus can be read").len() as usize;
             sizes.insert(format!("{folder}/{}", stem.unwrap_or_default()), len);
             bytes += len;
@@ -240,5 +261,7 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
 /// The text of a rule's source file.
 pub fn source_of(corpus: &Path, rule: &Facts) -> PathBuf {
     let (folder, name) = rule.id.split_once('/').expect("ids begin with the folder");
-    corpus.join(folder).join(format!("{name}{}", if folder == "cursor" { ".mdc" } else { ".instructions.md" }))
+    corpus
+        .join(folder)
+        .join(format!("{name}{}", if folder == "cursor" { ".mdc" } else { ".instructions.md" }))
 }

@@ -37,7 +37,8 @@ pub fn encode(facts: &[Facts]) -> Vec<u8> {
 }
 
 fn rule(fbb: &mut FlatBufferBuilder<'_>, facts: &Facts) -> WIPOffset<flatbuffers::TableFinishedWIPOffset> {
-    let strings = [(ID, &facts.id), (DESCRIPTION, &facts.description), (WHEN, &facts.when), (BODY, &facts.body)];
+    let strings =
+        [(ID, &facts.id), (DESCRIPTION, &facts.description), (WHEN, &facts.when), (BODY, &facts.body)];
     let strings = strings.map(|(slot, text)| (slot, fbb.create_string(text)));
     let lists = [
         (GLOBS, &facts.globs),
@@ -140,7 +141,8 @@ pub fn open(bytes: &[u8]) -> Vector<'_, ForwardsUOffset<FlatRule<'_>>> {
     let options = flatbuffers::VerifierOptions { max_tables: 1 << 24, ..Default::default() };
     let set = flatbuffers::root_with_opts::<FlatSet<'_>>(&options, bytes).expect("what was written verifies");
     // SAFETY: the verifier accepted the table.
-    unsafe { set.0.get::<ForwardsUOffset<Vector<'_, ForwardsUOffset<FlatRule<'_>>>>>(RULES, None) }.expect("a required field")
+    unsafe { set.0.get::<ForwardsUOffset<Vector<'_, ForwardsUOffset<FlatRule<'_>>>>>(RULES, None) }
+        .expect("a required field")
 }
 
 impl<'a> FlatRule<'a> {
@@ -157,7 +159,8 @@ impl<'a> FlatRule<'a> {
     /// Reads every field.
     pub fn walk(&self) -> usize {
         let texts: usize = [ID, DESCRIPTION, WHEN, BODY].iter().map(|&slot| self.text(slot).len()).sum();
-        let bytes: usize = [ACTIVATION, PRIORITY, CATEGORY, CAPABILITIES].iter().map(|&slot| self.byte(slot)).sum();
+        let bytes: usize =
+            [ACTIVATION, PRIORITY, CATEGORY, CAPABILITIES].iter().map(|&slot| self.byte(slot)).sum();
         let slots = [GLOBS, TAGS, LANGUAGES, TARGETS, REQUIRES, CONFLICTS, REPLACES];
         let lists: usize = slots
             .iter()
@@ -169,6 +172,9 @@ impl<'a> FlatRule<'a> {
             .sum();
         // SAFETY: the verifier accepted the field.
         let outline = unsafe { self.0.get::<ForwardsUOffset<Vector<'_, u32>>>(OUTLINE, None) };
-        texts + bytes + lists + outline.map_or(0, |outline| outline.iter().map(|number| number as usize).sum())
+        texts
+            + bytes
+            + lists
+            + outline.map_or(0, |outline| outline.iter().map(|number| number as usize).sum())
     }
 }

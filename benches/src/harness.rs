@@ -59,8 +59,10 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// Runs all contestants in turn.
 pub fn race(mut contestants: Vec<Contestant<'_>>) -> Vec<Timed> {
     let calls: Vec<u32> = contestants.iter_mut().map(|contestant| calibrate(&mut contestant.run)).collect();
-    let mut timed: Vec<Timed> =
-        contestants.iter().map(|contestant| Timed { name: contestant.name.clone(), rounds: Vec::new() }).collect();
+    let mut timed: Vec<Timed> = contestants
+        .iter()
+        .map(|contestant| Timed { name: contestant.name.clone(), rounds: Vec::new() })
+        .collect();
     for _ in 0..ROUNDS {
         for ((contestant, &calls), timed) in contestants.iter_mut().zip(&calls).zip(&mut timed) {
             let start = Instant::now();

@@ -7,6 +7,7 @@ use driven::{LazyPack, Pack, RuleView};
 use crate::data::{ArchivedFacts, ArchivedKind, Borrowed, Facts, FromJson, Set, walk};
 use crate::flat;
 use crate::harness::{Timed, contestant, race};
+use crate::report::Report;
 
 /// Reads every field of a rule of ours.
 pub fn walk_view(rule: &RuleView<'_>) -> usize {
@@ -28,7 +29,9 @@ pub fn walk_view(rule: &RuleView<'_>) -> usize {
         + rule.body().len()
         + rule
             .outline()
-            .map(|node| node.kind as usize + usize::from(node.level) + node.start as usize + node.len as usize)
+            .map(|node| {
+                node.kind as usize + usize::from(node.level) + node.start as usize + node.len as usize
+            })
             .sum::<usize>()
 }
 
@@ -55,7 +58,10 @@ fn walk_archived(rule: &ArchivedFacts) -> usize {
             .outline
             .iter()
             .map(|node| {
-                kind_number(&node.kind) + usize::from(node.level) + node.start.to_native() as usize + node.len.to_native() as usize
+                kind_number(&node.kind)
+                    + usize::from(node.level)
+                    + node.start.to_native() as usize
+                    + node.len.to_native() as usize
             })
             .sum::<usize>()
 }
@@ -69,15 +75,20 @@ fn kind_number(kind: &ArchivedKind) -> usize {
     }
 }
 
-fn archived(bytes: &[u8]) -> &rkyv::vec::ArchivedVec<ArchivedFacts> {
+/// The rules as rkyv checks and gives them.
+pub fn archived(bytes: &[u8]) -> &rkyv::vec::ArchivedVec<ArchivedFacts> {
     rkyv::access::<rkyv::vec::ArchivedVec<ArchivedFacts>, rkyv::rancor::Error>(bytes).expect("it was written")
 }
 
 /// Opening: what each rival does before any field can be read.
 pub fn open(set: &Set) -> Vec<Timed> {
     race(vec![
-        contestant("driven, opened lazily", || LazyPack::open(black_box(&set.pack)).expect("it was written").len()),
-        contestant("driven, all text proved", || Pack::open(black_box(&set.pack)).expect("it was written").len()),
+        contestant("driven, opened lazily", || {
+            LazyPack::open(black_box(&set.pack)).expect("it was written").len()
+        }),
+        contestant("driven, all text proved", || {
+            Pack::open(black_box(&set.pack)).expect("it was written").len()
+        }),
         contestant("rkyv, checked", || archived(black_box(&set.rkyv)).len()),
         contestant("bitcode, borrowed", || {
             bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written").len()
@@ -100,25 +111,38 @@ pub fn prove_all(set: &Set) -> Vec<Timed> {
     let within = |body: &str, start: usize, len: usize| body.get(start..start + len).is_some();
     race(vec![
         contestant("driven, all proved", || Pack::open(black_box(&set.pack)).expect("it was written").len()),
+        contestant("rkyv, checked", || archived(black_box(&set.rkyv)).len()),
         contestant("rkyv, checked, ranges checked", || {
             let rules = archived(black_box(&set.rkyv));
             let sound = rules.iter().all(|rule| {
                 let ranges = rule.outline.iter();
-                ranges.map(|node| within(&rule.body, node.start.to_native() as usize, node.len.to_native() as usize)).all(|sound| sound)
+                ranges
+                    .map(|node| {
+                        within(&rule.body, node.start.to_native() as usize, node.len.to_native() as usize)
+                    })
+                    .all(|sound| sound)
             });
             usize::from(sound)
         }),
+        contestant("bitcode, borrowed", || {
+            bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written").len()
+        }),
         contestant("bitcode, borrowed, ranges checked", || {
-            let rules = bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written");
+            let rules =
+                bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written");
             let sound = |rule: &Borrowed<'_>| {
                 rule.outline.iter().all(|node| within(rule.body, node.start as usize, node.len as usize))
             };
             usize::from(rules.iter().all(sound))
         }),
+        contestant("serde_json, owned", || {
+            serde_json::from_slice::<Vec<Facts>>(black_box(&set.json)).expect("it was written").len()
+        }),
         contestant("serde_json, owned, ranges checked", || {
             let rules = serde_json::from_slice::<Vec<Facts>>(black_box(&set.json)).expect("it was written");
-            let sound =
-                |rule: &Facts| rule.outline.iter().all(|node| within(&rule.body, node.start as usize, node.len as usize));
+            let sound = |rule: &Facts| {
+                rule.outline.iter().all(|node| within(&rule.body, node.start as usize, node.len as usize))
+            };
             usize::from(rules.iter().all(sound))
         }),
     ])
@@ -133,18 +157,21 @@ pub fn read_all(set: &Set) -> Vec<Timed> {
         }),
         contestant("rkyv, checked", || archived(black_box(&set.rkyv)).iter().map(walk_archived).sum()),
         contestant("bitcode, borrowed", || {
-            let rules = bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written");
+            let rules =
+                bitcode::decode::<Vec<Borrowed<'_>>>(black_box(&set.bitcode)).expect("it was written");
             rules.iter().map(|rule| walk!(rule)).sum()
         }),
         contestant("flatbuffers, verified", || {
             flat::open(black_box(&set.flatbuffers)).iter().map(|rule| rule.walk()).sum()
         }),
         contestant("postcard, borrowed", || {
-            let rules = postcard::from_bytes::<Vec<Borrowed<'_>>>(black_box(&set.postcard)).expect("it was written");
+            let rules =
+                postcard::from_bytes::<Vec<Borrowed<'_>>>(black_box(&set.postcard)).expect("it was written");
             rules.iter().map(|rule| walk!(rule)).sum()
         }),
         contestant("sonic-rs, borrowed", || {
-            let rules = sonic_rs::from_slice::<Vec<FromJson<'_>>>(black_box(&set.json)).expect("it was written");
+            let rules =
+                sonic_rs::from_slice::<Vec<FromJson<'_>>>(black_box(&set.json)).expect("it was written");
             rules.iter().map(|rule| walk!(rule)).sum()
         }),
         contestant("serde_json, owned", || {
@@ -173,4 +200,63 @@ pub fn proofs(set: &Set) -> Vec<Timed> {
         }),
     ]);
     timed
+}
+
+/// Everything about opening, for both sets.
+pub fn report(twenty: &Set, whole: &Set, report: &mut Report) {
+    report.heading(
+        "Embedded",
+        "A pack in a `static`, proved while the program was compiled; the first field is read.",
+    );
+    let embedded = embedded(twenty);
+    report.times("ready to read any field, 20 rules", &embedded);
+    report.at_most("embedded: ready to read any field, ns", 25.0, embedded[0].median());
+    report.at_least("embedded: ready, against serde_json", 1000.0, embedded[1].over(&embedded[0]));
+    report.heading("Opening bytes that are not trusted", "");
+    for set in [twenty, whole] {
+        let opened = open(set);
+        report.times(&format!("opened, {}", set.name), &opened);
+        let goals = [("rkyv", 2, 5.0), ("bitcode", 3, 4.0), ("serde_json", 7, 60.0)];
+        for (rival, row, goal) in goals {
+            report.at_least(
+                &format!("opened lazily, {}, against {rival}", set.name),
+                goal,
+                opened[row].over(&opened[0]),
+            );
+        }
+        let proved = prove_all(set);
+        report.times(&format!("all proved, {}", set.name), &proved);
+        for (rival, row, goal) in [("rkyv", 1, 2.5), ("bitcode", 3, 2.0), ("serde_json", 5, 40.0)] {
+            report.at_least(
+                &format!("all proved, {}, against {rival}", set.name),
+                goal,
+                proved[row].over(&proved[0]),
+            );
+        }
+        let read = read_all(set);
+        report.times(&format!("all read, {}", set.name), &read);
+        for (row, timed) in read.iter().enumerate().skip(1) {
+            report.at_least(
+                &format!("all read, {}, against {}", set.name, timed.name),
+                1.0,
+                read[row].over(&read[0]),
+            );
+        }
+        report.times(&format!("digests and signatures, {}", set.name), &proofs(set));
+    }
+}
+
+fn embedded(set: &Set) -> Vec<Timed> {
+    // The embedded constructor runs in a constant; here the same reading starts from a pack that is as far.
+    let pack: &'static [u8] = Box::leak(set.pack.clone().into_boxed_slice());
+    let pack: &'static Pack<'static> = Box::leak(Box::new(Pack::open(pack).expect("it was written")));
+    race(vec![
+        contestant("driven, embedded", || {
+            black_box(pack).rules().next().map_or(0, |rule| rule.description().len())
+        }),
+        contestant("serde_json, owned", || {
+            let rules: Vec<Facts> = serde_json::from_slice(black_box(&set.json)).expect("it was written");
+            rules[0].description.len()
+        }),
+    ])
 }

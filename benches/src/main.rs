@@ -1,17 +1,73 @@
 //! Measures driven beside its rivals and writes `CLAIMS.md`.
-#![allow(missing_docs)]
-mod data; mod flat; mod harness; mod load; mod lookup; mod paths; mod scan;
-fn show(t: &[harness::Timed]) { for x in t { println!("  {:45} {:12.1} ns  x{:.2}", x.name, x.median(), x.over(&t[0])); } }
-fn main() {
-    let corpus = std::path::PathBuf::from(std::env::var_os("DRIVEN_CORPUS").unwrap());
+//!
+//! ```text
+//! DRIVEN_CORPUS=... cargo run --release --manifest-path benches/Cargo.toml
+//! ```
+//! Parts can be named to run them alone, without writing: `load`, `paths`, `scan`,
+//! `size`, `file`, `compile`, `embed`, `cost`.
+
+mod compile;
+mod cost;
+mod data;
+mod embed;
+mod file;
+mod flat;
+mod harness;
+mod load;
+mod lookup;
+mod paths;
+mod report;
+mod scan;
+mod size;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use report::Report;
+
+fn main() -> ExitCode {
+    let Some(corpus) = std::env::var_os("DRIVEN_CORPUS").map(PathBuf::from) else {
+        eprintln!(
+            "DRIVEN_CORPUS is not set: it names a folder with `copilot` and `cursor`, two collections of real rule files"
+        );
+        return ExitCode::from(2);
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the benches lie in the workspace");
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let runs = |part: &str| chosen.is_empty() || chosen.iter().any(|one| one == part);
     let (twenty, whole) = data::sets(&corpus);
-    let want = std::env::args().nth(1).unwrap_or_default();
-    if want.is_empty() || want == "load" { for set in [&twenty, &whole] { println!("{} pack {} json {}", set.name, set.pack.len(), set.json.len()); show(&load::open(set)); println!(" prove all"); show(&load::prove_all(set)); println!(" read all"); show(&load::read_all(set)); show(&load::proofs(set)); show(&lookup::by_id(set)); } }
-    if want.is_empty() || want == "paths" { 
-    for n in [448, 2000, 10000] { let rules = if n == 448 { whole.model.rules.clone() } else { paths::scaled(&whole.model.rules, n) };
-     let s = paths::PathSet::new(&rules); println!("{} rules {} globs", s.rules, s.globs); show(&s.race()); if n < 3000 { show(&s.build_race()); } } }
-    if want.is_empty() || want == "scan" { show(&scan::race_scanners(&whole)); }
-    let z = |b: &[u8]| zstd::bulk::compress(b, 19).unwrap().len();
-    println!("raw {} source {} ratio {:.3}; zstd pack {} json {}", whole.pack.len(), whole.source_bytes, whole.pack.len() as f64/ whole.source_bytes as f64, z(&whole.pack), z(&whole.json));
-    let t = driven_format::Tables::check(&whole.pack).unwrap(); for (s,_,_,len) in t.sections() { println!("{:?} {}", s.unwrap().as_str(), len); }
+    let mut report = Report::new(root, &twenty, &whole);
+    if runs("load") {
+        load::report(&twenty, &whole, &mut report);
+        lookup::report(&twenty, &whole, &mut report);
+    }
+    if runs("file") {
+        file::report(&twenty, &corpus, &mut report);
+    }
+    if runs("paths") {
+        paths::report(&whole, &mut report);
+    }
+    if runs("size") {
+        size::report(&whole, &mut report);
+    }
+    if runs("scan") {
+        scan::report(&whole, &mut report);
+    }
+    if runs("compile") {
+        compile::report(&corpus, &mut report);
+    }
+    if runs("embed") {
+        embed::report(root, &mut report);
+    }
+    if runs("cost") {
+        cost::report(root, &mut report);
+    }
+    if chosen.is_empty() {
+        let path = root.join("CLAIMS.md");
+        driven_build::write_if_changed(&path, report.text().as_bytes()).expect("CLAIMS.md can be written");
+        eprintln!("wrote {}", path.display());
+    } else {
+        println!("{}", report.text());
+    }
+    ExitCode::SUCCESS
 }

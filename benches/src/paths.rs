@@ -7,21 +7,62 @@ use driven::Pack;
 use driven_format::{Activation, Rule, RuleSet, write_pack};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use crate::data::Set;
 use crate::harness::{Timed, contestant, race};
+use crate::report::Report;
 
 /// Paths as projects have them.
 pub const PATHS: &[&str] = &[
-    "src/main.rs", "src/parser/lexer.rs", "src/components/Button.tsx", "src/components/ui/dialog.tsx", "app/page.tsx",
-    "app/api/users/route.ts", "src/app/app.component.ts", "src/app/shared/pipes/date.pipe.spec.ts", "package.json",
-    "README.md", "docs/guide/getting-started.md", ".github/workflows/ci.yml", "Dockerfile", "docker-compose.yml",
-    "k8s/base/deployment.yaml", "terraform/modules/vpc/main.tf", "infra/main.bicep", "src/Api/Controllers/UserController.cs",
-    "src/Web/Pages/Index.razor", "tests/unit/test_models.py", "app/models/user.rb", "manage.py", "api/views.py",
-    "notebooks/analysis.ipynb", "lib/screens/home_screen.dart", "cmd/server/main.go", "internal/store/store_test.go",
-    "pom.xml", "src/main/java/com/example/App.java", "build.gradle.kts", "src/main/kotlin/App.kt", "index.html",
-    "styles/main.scss", "public/logo.svg", "wp-content/themes/x/functions.php", "resources/views/home.blade.php",
-    "contracts/Token.sol", "programs/vault/src/lib.rs", "migrations/0001_init.sql", "scripts/deploy.sh", "Makefile",
-    "CMakeLists.txt", "src/engine/render.cpp", "include/engine/render.hpp", "prisma/schema.prisma", "vite.config.ts",
-    "playwright.config.ts", "e2e/login.spec.ts", "src/lib/server/db.ts", "a/very/deep/folder/structure/with/many/parts/file.txt",
+    "src/main.rs",
+    "src/parser/lexer.rs",
+    "src/components/Button.tsx",
+    "src/components/ui/dialog.tsx",
+    "app/page.tsx",
+    "app/api/users/route.ts",
+    "src/app/app.component.ts",
+    "src/app/shared/pipes/date.pipe.spec.ts",
+    "package.json",
+    "README.md",
+    "docs/guide/getting-started.md",
+    ".github/workflows/ci.yml",
+    "Dockerfile",
+    "docker-compose.yml",
+    "k8s/base/deployment.yaml",
+    "terraform/modules/vpc/main.tf",
+    "infra/main.bicep",
+    "src/Api/Controllers/UserController.cs",
+    "src/Web/Pages/Index.razor",
+    "tests/unit/test_models.py",
+    "app/models/user.rb",
+    "manage.py",
+    "api/views.py",
+    "notebooks/analysis.ipynb",
+    "lib/screens/home_screen.dart",
+    "cmd/server/main.go",
+    "internal/store/store_test.go",
+    "pom.xml",
+    "src/main/java/com/example/App.java",
+    "build.gradle.kts",
+    "src/main/kotlin/App.kt",
+    "index.html",
+    "styles/main.scss",
+    "public/logo.svg",
+    "wp-content/themes/x/functions.php",
+    "resources/views/home.blade.php",
+    "contracts/Token.sol",
+    "programs/vault/src/lib.rs",
+    "migrations/0001_init.sql",
+    "scripts/deploy.sh",
+    "Makefile",
+    "CMakeLists.txt",
+    "src/engine/render.cpp",
+    "include/engine/render.hpp",
+    "prisma/schema.prisma",
+    "vite.config.ts",
+    "playwright.config.ts",
+    "e2e/login.spec.ts",
+    "src/lib/server/db.ts",
+    "a/very/deep/folder/structure/with/many/parts/file.txt",
 ];
 
 /// A set of rules as a pack, and its distinct globs as a ready-built globset.
@@ -64,7 +105,9 @@ impl PathSet {
         };
         race(vec![
             contestant("driven, the set as words of 64 rules", || {
-                pack.for_path(next(&mut a)).into_words().fold(0, |all, (word, bits)| all ^ bits as usize ^ word as usize)
+                pack.for_path(next(&mut a))
+                    .into_words()
+                    .fold(0, |all, (word, bits)| all ^ bits as usize ^ word as usize)
             }),
             contestant("driven, each rule visited", || {
                 pack.for_path(next(&mut b)).fold(0, |all, rule| all + usize::from(rule.priority()))
@@ -79,7 +122,9 @@ impl PathSet {
     /// What must be done at every start before the first path can be asked.
     pub fn build_race(&self) -> Vec<Timed> {
         race(vec![
-            contestant("driven, open lazily", || driven::LazyPack::open(black_box(&self.pack)).expect("it was written").len()),
+            contestant("driven, open lazily", || {
+                driven::LazyPack::open(black_box(&self.pack)).expect("it was written").len()
+            }),
             contestant("globset, build", || build(black_box(&self.patterns)).len()),
         ])
     }
@@ -88,7 +133,12 @@ impl PathSet {
 fn build(patterns: &[String]) -> GlobSet {
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
-        builder.add(GlobBuilder::new(pattern).literal_separator(true).build().expect("the corpus has no glob that globset refuses"));
+        builder.add(
+            GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .build()
+                .expect("the corpus has no glob that globset refuses"),
+        );
     }
     builder.build().expect("a set of globs")
 }
@@ -117,4 +167,37 @@ fn rename(glob: &str, round: usize) -> String {
     let Some(start) = glob.find(is_letter) else { return glob.into() };
     let end = glob[start..].find(|char| !is_letter(char)).map_or(glob.len(), |len| start + len);
     format!("{}{round}{}", &glob[..end], &glob[end..])
+}
+
+/// The real rules, and more of their kind.
+pub fn report(whole: &Set, report: &mut Report) {
+    report.heading(
+        "The rules of a path",
+        "50 paths as projects have them, in turn; a figure is for one path. `globset` has the distinct globs as they were written, \
+         in full form, and gives the indices of those that match; which rules they belong to is not counted.",
+    );
+    let mut growth = Vec::new();
+    for count in [whole.model.rules.len(), 2_000, 10_000] {
+        let set = PathSet::new(&scaled(&whole.model.rules, count));
+        let timed = set.race();
+        report.times(&format!("{} rules, {} distinct globs", set.rules, set.globs), &timed);
+        growth.push((timed[0].median(), timed[2].median()));
+        if count == whole.model.rules.len() {
+            report.at_least(
+                "rules of a path, 448 rules, against a ready-built globset",
+                6.0,
+                timed[2].over(&timed[0]),
+            );
+            let built = set.build_race();
+            report.times("before the first path can be asked, 448 rules", &built);
+        } else {
+            report.at_least(
+                &format!("rules of a path, {count} rules, against a ready-built globset"),
+                1.0,
+                timed[2].over(&timed[0]),
+            );
+        }
+    }
+    let (ours, theirs) = (growth[2].0 / growth[0].0, growth[2].1 / growth[0].1);
+    report.at_least("growth from 448 to 10,000 rules: globset's over ours", 1.0, theirs / ours);
 }

@@ -6,6 +6,7 @@ use driven_build::outline;
 
 use crate::data::Set;
 use crate::harness::{Timed, contestant, race};
+use crate::report::Report;
 
 /// Every body of the set.
 pub fn race_scanners(set: &Set) -> Vec<Timed> {
@@ -39,4 +40,12 @@ fn byte_by_byte(body: &str) -> usize {
         at_start = byte == b'\n' || at_start && byte == b' ';
     }
     found.len()
+}
+
+/// The whole corpus.
+pub fn report(set: &Set, report: &mut Report) {
+    let timed = race_scanners(set);
+    report.heading("The structure of bodies", "Headings, list items, fenced code and links of every body.");
+    report.times("finding structure, whole corpus", &timed);
+    report.at_least("finding structure, against pulldown-cmark", 4.0, timed[2].over(&timed[0]));
 }

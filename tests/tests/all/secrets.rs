@@ -14,7 +14,8 @@ fn secret(workspace: &Path) -> (Vec<u8>, String) {
         .filter_map(|byte| alphabet.iter().position(|&letter| letter == byte))
         .flat_map(|value| (0..6).rev().map(move |bit| (value >> bit & 1) as u8))
         .collect();
-    let bytes: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit)).collect();
+    let bytes: Vec<u8> =
+        bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit)).collect();
     // PKCS#8 version 1: sixteen bytes of frame, then the seed.
     (bytes[16..48].to_vec(), line)
 }
@@ -46,7 +47,7 @@ fn a_signing_build_leaves_no_key_in_the_target_folder() {
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let (seed, line) = secret(workspace);
-    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = driven_format::Digest(seed.as_slice().try_into().unwrap()).to_string();
     let (mut found, mut files) = (Vec::new(), 0);
     search(&target, &[&seed, line.as_bytes(), hex.as_bytes()], &mut found, &mut files);
     assert!(files > 50, "{files} files are too few to be a build");
