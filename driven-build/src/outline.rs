@@ -102,6 +102,9 @@ struct Scanner<'b> {
     leaf: Leaf,
     /// Where the text of the last line that was not blank ends.
     text_end: usize,
+    /// Where `](` stands in the body, what is passed left out: without one, a paragraph has no link.
+    marks: Vec<usize>,
+    next_mark: usize,
 }
 
 impl<'b> Scanner<'b> {
@@ -113,11 +116,16 @@ impl<'b> Scanner<'b> {
             sections: Vec::new(),
             leaf: Leaf::None,
             text_end: 0,
+            marks: memchr::memmem::find_iter(body.as_bytes(), b"](").collect(),
+            next_mark: 0,
         }
     }
 
     /// One line without its line feed.
     fn line(&mut self, start: usize, end: usize) {
+        if self.goes_on_plainly(start, end) {
+            return;
+        }
         let mut line = Line::new(self.body.as_bytes(), start, end);
         let matched = self.match_containers(&mut line);
         let all_matched = matched == self.containers.len();
@@ -128,6 +136,20 @@ impl<'b> Scanner<'b> {
         if let Some(end) = line.text_end() {
             self.text_end = end;
         }
+    }
+
+    /// Most lines are text that goes on with a paragraph of the document itself: a letter in front can begin nothing.
+    #[inline]
+    fn goes_on_plainly(&mut self, start: usize, end: usize) -> bool {
+        let Leaf::Paragraph(begin, _) = self.leaf else { return false };
+        let bytes = self.body.as_bytes();
+        if !self.containers.is_empty() || !bytes.get(start).is_some_and(u8::is_ascii_alphabetic) {
+            return false;
+        }
+        let text = bytes[start..end].iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        self.text_end = start + text.map_or(0, |last| last + 1);
+        self.leaf = Leaf::Paragraph(begin, self.text_end);
+        true
     }
 
     /// How many open containers the line goes on with.
@@ -290,7 +312,7 @@ impl<'b> Scanner<'b> {
         self.sections.push(OpenSection { node: self.outline.nodes.len(), level, depth });
         self.node(NodeKind::Section, level, start, 0);
         self.node(NodeKind::Title, level, title_start, title_end - title_start);
-        links::find(self.body, title_start, title_end, &mut self.outline.links);
+        self.find_links(title_start, title_end);
     }
 
     fn item(&mut self, line: &mut Line<'_>, marker: &line::ListMarker) {
@@ -334,8 +356,17 @@ impl<'b> Scanner<'b> {
     /// Ends the open paragraph and finds its links.
     fn end_paragraph(&mut self) {
         if let Leaf::Paragraph(start, end) = self.leaf {
-            links::find(self.body, start, end, &mut self.outline.links);
+            self.find_links(start, end);
             self.leaf = Leaf::None;
+        }
+    }
+
+    fn find_links(&mut self, start: usize, end: usize) {
+        while self.marks.get(self.next_mark).is_some_and(|&mark| mark < start) {
+            self.next_mark += 1;
+        }
+        if self.marks.get(self.next_mark).is_some_and(|&mark| mark < end) {
+            links::find(self.body, start, end, &mut self.outline.links);
         }
     }
 

@@ -83,7 +83,13 @@ pub fn outline(bytes: &[u8]) {
         .expect("what is found is a part of the body");
     Pack::open(&pack).expect("what was written opens");
     if !deviates(body) {
-        assert_eq!(pulldown(body), scanned(body));
+        let (mut oracle, mut found) = (pulldown(body), scanned(body));
+        if body.contains('<') || body.contains('>') {
+            // Links in raw HTML and over the lines of a quote are not claimed.
+            oracle.links.clear();
+            found.links.clear();
+        }
+        assert_eq!(oracle, found);
     }
 }
 

@@ -12,6 +12,9 @@ pub(super) struct Line<'b> {
     column: usize,
     /// Columns of a tab before `at` that are not read yet.
     tab_rest: usize,
+    /// Where the white space from `at` on ends, and how many columns it has.
+    next: usize,
+    indent: usize,
 }
 
 /// The marker of a list item that can begin here.
@@ -28,40 +31,48 @@ pub(super) struct ListMarker {
 impl<'b> Line<'b> {
     pub(super) fn new(bytes: &'b [u8], start: usize, end: usize) -> Self {
         let end = if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end };
-        Line { bytes, start, at: start, end, column: 0, tab_rest: 0 }
+        let mut line = Line { bytes, start, at: start, end, column: 0, tab_rest: 0, next: start, indent: 0 };
+        line.see_white_space();
+        line
     }
 
-    /// Where white space ends, and how many columns it has.
-    fn white_space(&self) -> (usize, usize) {
+    /// Finds where the white space ends, and how many columns it has.
+    #[inline]
+    fn see_white_space(&mut self) {
         let (mut at, mut column) = (self.at, self.column + self.tab_rest);
-        for &byte in &self.bytes[self.at..self.end] {
-            match byte {
+        while at < self.end {
+            match self.bytes[at] {
                 b' ' => column += 1,
                 b'\t' => column += 4 - column % 4,
                 _ => break,
             }
             at += 1;
         }
-        (at, column - self.column)
+        self.next = at;
+        self.indent = column - self.column;
     }
 
     /// Columns of white space before the next byte.
+    #[inline]
     pub(super) fn indent(&self) -> usize {
-        self.white_space().1
+        self.indent
     }
 
     /// Offset of the next byte that is no white space.
+    #[inline]
     pub(super) fn offset(&self) -> usize {
-        self.white_space().0
+        self.next
     }
 
+    #[inline]
     pub(super) fn is_blank(&self) -> bool {
-        self.offset() == self.end
+        self.next == self.end
     }
 
     /// The next byte that is no white space; the line is not blank.
+    #[inline]
     pub(super) fn peek(&self) -> u8 {
-        self.bytes[self.offset()]
+        self.bytes[self.next]
     }
 
     /// What follows the white space.
@@ -85,6 +96,7 @@ impl<'b> Line<'b> {
                 b'\t' => 4 - self.column % 4,
                 _ => {
                     self.tab_rest = 0;
+                    self.see_white_space();
                     return;
                 }
             };
@@ -93,19 +105,19 @@ impl<'b> Line<'b> {
         }
         self.tab_rest = (self.column + self.tab_rest).saturating_sub(target);
         self.column = target;
+        self.see_white_space();
     }
 
     fn take_bytes(&mut self, count: usize) {
-        let indent = self.indent();
-        self.take_columns(indent);
+        self.take_columns(self.indent);
         self.at += count;
         self.column += count;
+        self.see_white_space();
     }
 
     /// Reads `>` and one column behind it.
     pub(super) fn take_quote_marker(&mut self) -> bool {
-        let (at, indent) = self.white_space();
-        if indent > 3 || at == self.end || self.bytes[at] != b'>' {
+        if self.indent > 3 || self.is_blank() || self.peek() != b'>' {
             return false;
         }
         self.take_bytes(1);

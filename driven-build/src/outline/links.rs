@@ -8,9 +8,6 @@ use super::html::tag_len;
 /// Code spans, autolinks, HTML tags and quoted characters are passed over; a link holds no other link.
 pub(super) fn find(body: &str, start: usize, end: usize, links: &mut Vec<Link>) {
     let text = &body.as_bytes()[..end];
-    if memchr::memmem::find(&text[start..], b"](").is_none() {
-        return;
-    }
     let first = links.len();
     let mut open: Vec<Bracket> = Vec::new();
     let mut at = start;
