@@ -1,5 +1,6 @@
 //! The compiler's face: from a folder to a pack, in a build script or anywhere.
 
+use std::cmp::Reverse;
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,28 +34,22 @@ pub fn rules(folder: impl Into<PathBuf>) -> Compiler {
 ///
 /// `dir` holds a `driven.toml`, which says where the rules are; or it is a rule
 /// folder itself, and then the nearest `driven.toml` above it judges.
-///
-/// # Errors
-/// A `driven.toml` that can't be read.
-pub fn project(dir: impl AsRef<Path>) -> Result<Compiler> {
+pub fn project(dir: impl AsRef<Path>) -> Compiler {
     let dir = dir.as_ref();
     let own = dir.join(PROJECT_FILE);
     if own.is_file() {
-        let mut report = Report::default();
-        let settings = settings::read_project(&own, &own, &mut report);
-        if !report.findings().is_empty() {
-            return Err(Error::findings(report));
-        }
-        return Ok(Compiler::new(dir.join(settings.rules)).settings(own));
+        // What is wrong in it is reported when it is read to judge by.
+        let settings = settings::read_project(&own, &own, &mut Report::default());
+        return Compiler::new(dir.join(settings.rules)).settings(own);
     }
     let absolute = dir.canonicalize().unwrap_or_else(|_| dir.into());
     let above =
         absolute.ancestors().skip(1).map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file());
     let compiler = Compiler::new(dir.into());
-    Ok(match above {
+    match above {
         Some(file) => compiler.settings(file),
         None => compiler,
-    })
+    }
 }
 
 /// Compiles a folder of rules; made by [`rules`].
@@ -230,8 +225,8 @@ impl Compiler {
             Some(file) => settings::read_project(file, file, &mut report),
             None => ProjectSettings::default(),
         };
-        let folder = read_folder(&self.folder, &self.folder, &mut report);
         let pack = settings::read_pack(&self.folder, &self.folder, &mut report);
+        let folder = read_folder(&self.folder, &pack.folders(&self.folder), &mut report);
         let mut inputs = Inputs {
             report,
             settings,
@@ -260,12 +255,23 @@ impl Compiler {
         set.manifest.capped =
             report.findings().iter().any(|finding| finding.code() == Code::UngrantedCapability);
         set.rules = rules.into_iter().map(|lowered| lowered.rule).collect();
+        set.rules.sort_by(|a, b| (Reverse(a.priority), &a.id).cmp(&(Reverse(b.priority), &b.id)));
         Ok((set, report))
     }
 
     fn lower(&self, inputs: Inputs) -> Result<Compiled> {
-        let (set, report) = self.lower_model(inputs)?;
-        let pack = write_pack(&set).map_err(Error::format)?;
+        let (set, mut report) = self.lower_model(inputs)?;
+        let pack = match write_pack(&set) {
+            Ok(pack) => pack,
+            Err(err) => {
+                report.push(Finding::in_file(
+                    Code::TooLarge,
+                    &self.folder,
+                    format!("the format can't hold it: {err}"),
+                ));
+                return Err(Error::findings(report));
+            }
+        };
         #[cfg(feature = "sign")]
         let pack = match &self.key {
             Some(key) => key.sign(pack)?,
@@ -319,7 +325,7 @@ impl Inputs {
             let Some(name) = name else { return Vec::new() };
             let real = root.join(name);
             linked.push(real.clone());
-            read_folder(&real, &real, report).sources
+            read_folder(&real, &[], report).sources
         };
         for source in open(&self.pack.personas, &mut self.linked, &mut self.report) {
             self.set.personas.extend(lower_persona(&source, &mut self.report));

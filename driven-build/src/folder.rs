@@ -7,61 +7,112 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use driven_format::{Activation, Origin, Persona, Rule, RuleSet, Workflow};
+use driven_format::{Activation, Origin, Persona, Rule, RuleSet, Workflow, write_pack};
+use unicode_normalization::UnicodeNormalization;
 
+use crate::diagnostics::printable;
 use crate::error::{Error, Result};
 use crate::settings::PACK_FILE;
-use crate::write::write_if_changed;
 
-/// Writes a model as a folder of source files, with its `pack.toml`. Gives what was written.
+/// Writes a model as a new folder of source files, with its `pack.toml`. Gives what was written.
 ///
-/// Personas go to `personas`, workflows to `workflows`, beside the folder's own name with a dash.
+/// Personas and workflows go to folders within it, which `pack.toml` names. The
+/// folder must not exist, or be empty; it appears whole or not at all.
 ///
 /// # Errors
-/// An id that is no path, or what the file system says.
+/// A model that is no pack, an id that can't be a file, or what the file system says.
 pub fn write_folder(set: &RuleSet, folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = vec![(folder.join(PACK_FILE), pack_toml(set, folder))];
+    let files = files(set)?;
+    if folder.file_name().is_none() {
+        return Err(Error::setup("expected the name of a folder"));
+    }
+    let staged = folder.with_file_name(format!(".driven-{}.tmp", std::process::id()));
+    let written = write_files(&staged, &files)
+        .and_then(|()| fs::rename(&staged, folder).map_err(|err| Error::io(folder, err)));
+    if let Err(err) = written {
+        // Nothing more can be done about what was staged than to try.
+        let _ = fs::remove_dir_all(&staged);
+        return Err(err);
+    }
+    Ok(files.into_iter().map(|(path, _)| folder.join(path)).collect())
+}
+
+fn write_files(root: &Path, files: &[(String, String)]) -> Result<()> {
+    fs::create_dir(root).map_err(|err| Error::io(root, err))?;
+    for (name, text) in files {
+        let path = root.join(name);
+        let shown = Path::new(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|err| Error::io(shown, err))?;
+        }
+        fs::write(&path, text).map_err(|err| Error::io(shown, err))?;
+    }
+    Ok(())
+}
+
+/// Every file, relative to the folder, and its text.
+fn files(set: &RuleSet) -> Result<Vec<(String, String)>> {
+    // What is no pack is no folder either: two parts with one id, a glob without meaning, ...
+    write_pack(set).map_err(Error::format)?;
+    let apart = Apart::new(set);
+    let mut files = vec![(PACK_FILE.to_owned(), pack_toml(set, &apart))];
     for rule in &set.rules {
-        files.push((file_of(folder, &rule.id)?, rule_source(rule)));
+        files.push((file_of(&rule.id)?, rule_source(rule)));
     }
     for persona in &set.personas {
-        files.push((file_of(&beside(folder, "personas"), &persona.id)?, persona_source(persona)));
+        files.push((format!("{}/{}", apart.personas, file_of(&persona.id)?), persona_source(persona)));
     }
     for workflow in &set.workflows {
-        files.push((file_of(&beside(folder, "workflows"), &workflow.id)?, workflow_source(workflow)));
+        files.push((format!("{}/{}", apart.workflows, file_of(&workflow.id)?), workflow_source(workflow)));
     }
-    let mut written = Vec::new();
-    for (path, text) in files {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|err| Error::io(parent, err))?;
-        }
-        write_if_changed(&path, text.as_bytes()).map_err(|err| Error::io(&path, err))?;
-        written.push(path);
+    let mut folded: Vec<String> = files.iter().map(|(name, _)| name.to_lowercase()).collect();
+    folded.sort();
+    match folded.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::setup(format!("two ids differ only in case: `{}`", pair[0]))),
+        None => Ok(files),
     }
-    Ok(written)
 }
 
-fn beside(folder: &Path, what: &str) -> PathBuf {
-    let name = folder.file_name().map_or_else(|| "rules".into(), |name| name.to_string_lossy().into_owned());
-    folder.with_file_name(format!("{name}-{what}"))
+/// Names of the folders of personas and workflows that no rule's folder has.
+struct Apart {
+    personas: String,
+    workflows: String,
 }
 
-/// The file of an id, which must stay below the folder.
-fn file_of(folder: &Path, id: &str) -> Result<PathBuf> {
-    let sound = |part: &str| {
-        !matches!(part, "" | "." | "..")
-            && !part.starts_with('.')
-            && !part.contains(['\\', ':', '\0'])
-            && !part.chars().any(char::is_control)
-    };
-    if !id.split('/').all(sound) || matches!(id.rsplit('/').next(), Some("README" | "LICENSE" | "CHANGELOG"))
-    {
-        return Err(Error::setup(format!("the id `{}` can't be a file below the folder", id.escape_debug())));
+impl Apart {
+    fn new(set: &RuleSet) -> Self {
+        let free = |name: &str| {
+            let taken = |name: &str| set.rules.iter().any(|rule| rule.id.split('/').next() == Some(name));
+            let mut name = name.to_owned();
+            while taken(&name) {
+                name.push('_');
+            }
+            name
+        };
+        Apart { personas: free("personas"), workflows: free("workflows") }
     }
-    Ok(folder.join(format!("{id}.md")))
 }
 
-fn pack_toml(set: &RuleSet, folder: &Path) -> String {
+/// The file of an id: one that compiling reads as this id again.
+fn file_of(id: &str) -> Result<String> {
+    let sound = |part: &str| !part.starts_with('.') && !part.contains(['\\', ':', '\0']);
+    let stem = id.rsplit('/').next().unwrap_or_default();
+    let about = matches!(stem, "README" | "LICENSE" | "CHANGELOG");
+    if about || !id.split('/').all(sound) || !id.nfc().eq(id.chars()) {
+        return Err(Error::setup(format!(
+            "the id `{}` can't be that of a file; give the rule another",
+            printable(id)
+        )));
+    }
+    Ok(format!("{id}{}", ending_of(id)))
+}
+
+/// `a.instructions.md` would be the file of `a`.
+fn ending_of(id: &str) -> &'static str {
+    if id.ends_with(".instructions") { ".mdc" } else { ".md" }
+}
+
+fn pack_toml(set: &RuleSet, apart: &Apart) -> String {
     let manifest = &set.manifest;
     let mut toml = String::new();
     let mut line = |key: &str, value: String| {
@@ -78,17 +129,14 @@ fn pack_toml(set: &RuleSet, folder: &Path) -> String {
     if !manifest.capabilities.is_empty() {
         line("capabilities", flow(manifest.capabilities.iter().map(driven_format::Capability::as_str)));
     }
-    let named = |what: &str| {
-        quoted(&format!("../{}", beside(folder, what).file_name().unwrap_or_default().to_string_lossy()))
-    };
     if !set.personas.is_empty() || !set.workflows.is_empty() {
         toml.push_str("\n[folders]\n");
     }
     if !set.personas.is_empty() {
-        let _ = writeln!(toml, "personas = {}", named("personas"));
+        let _ = writeln!(toml, "personas = {}", quoted(&apart.personas));
     }
     if !set.workflows.is_empty() {
-        let _ = writeln!(toml, "workflows = {}", named("workflows"));
+        let _ = writeln!(toml, "workflows = {}", quoted(&apart.workflows));
     }
     toml
 }
@@ -128,13 +176,13 @@ impl Head {
 fn rule_source(rule: &Rule) -> String {
     let mut head = Head::default();
     head.text("description", &rule.description);
-    head.list("globs", &escape_commas(&rule.globs));
+    head.list("globs", &rule.globs);
     let by_default = match (rule.globs.is_empty(), rule.description.is_empty()) {
         (false, _) => Activation::Globs,
         (true, false) => Activation::Agent,
         (true, true) => Activation::Always,
     };
-    if rule.activation != by_default {
+    if rule.activation != by_default || ending_of(&rule.id) == ".mdc" {
         head.word("activation", rule.activation.as_str());
     }
     if rule.priority != Rule::DEFAULT_PRIORITY {
@@ -154,12 +202,6 @@ fn rule_source(rule: &Rule) -> String {
     head.list("capabilities", &capabilities);
     rule.origins.iter().for_each(|origin| origin_lines(origin, &mut head));
     head.with_body(&rule.body)
-}
-
-/// A glob is read as a comma list; those with a comma of their own outside of braces quote it.
-fn escape_commas(globs: &[String]) -> Vec<String> {
-    let escape = |glob: &String| crate::lower::split_globs(glob).join("\\,");
-    globs.iter().map(escape).collect()
 }
 
 fn origin_lines(origin: &Origin, head: &mut Head) {

@@ -284,16 +284,17 @@ impl<'r> Reader<'r> {
 
     /// A list, whose texts stay whole, or text with commas between its parts.
     fn list(&mut self, value: &Value) -> (Vec<String>, Vec<Range<usize>>) {
-        let parts = match &value.kind {
-            ValueKind::List(_) => self.parts(value, |text| vec![text]),
-            _ => self.parts(value, |text| text.split(',').collect()),
-        };
-        parts.into_iter().filter(|(text, _)| !text.is_empty()).unzip()
+        let parts = self.parts(value, |text| text.split(',').collect());
+        parts.into_iter().unzip()
     }
 
     /// Globs: a list of patterns, or text with commas between them; commas in braces do not part.
     fn globs(&mut self, value: &Value) -> Vec<(String, Range<usize>)> {
         let parts = self.parts(value, split_globs);
+        if !matches!(value.kind, ValueKind::Scalar(_)) {
+            return parts;
+        }
+        // `globs: "*.ts", "*.js"` is no YAML; the quotes are no part of the patterns.
         let unquoted =
             parts.into_iter().map(|(text, range)| (text.trim_matches(['"', '\'']).to_owned(), range));
         unquoted.filter(|(text, _)| !text.is_empty()).collect()
@@ -302,18 +303,20 @@ impl<'r> Reader<'r> {
     fn parts(&mut self, value: &Value, split: fn(&str) -> Vec<&str>) -> Vec<(String, Range<usize>)> {
         match &value.kind {
             ValueKind::Null => Vec::new(),
-            ValueKind::Scalar(text) => self.split_scalar(text, &value.range, split),
-            ValueKind::List(values) => values
-                .iter()
-                .flat_map(|value| match &value.kind {
-                    ValueKind::Scalar(text) => self.split_scalar(text, &value.range, split),
-                    ValueKind::Null => Vec::new(),
+            ValueKind::Scalar(text) => {
+                let parts = self.split_scalar(text, &value.range, split);
+                parts.into_iter().filter(|(text, _)| !text.is_empty()).collect()
+            }
+            ValueKind::List(values) => {
+                let whole = values.iter().filter_map(|value| match &value.kind {
+                    ValueKind::Scalar(text) => Some((text.clone(), self.place(text, &value.range))),
                     _ => {
                         self.bad_value(value, "text");
-                        Vec::new()
+                        None
                     }
-                })
-                .collect(),
+                });
+                whole.collect()
+            }
             ValueKind::Map(_) => {
                 self.bad_value(value, "a list, or text with commas");
                 Vec::new()
@@ -328,18 +331,23 @@ impl<'r> Reader<'r> {
         range: &Range<usize>,
         split: fn(&str) -> Vec<&str>,
     ) -> Vec<(String, Range<usize>)> {
-        let shown = &self.file.text[range.clone()];
-        let first = shown.find(text).map(|at| range.start + at);
+        let first = self.place(text, range);
+        let is_shown = self.file.text.get(first.clone()) == Some(text);
         let parts = split(text).into_iter().map(|part| {
             let trimmed = part.trim();
             let offset = trimmed.as_ptr() as usize - text.as_ptr() as usize;
-            let place = match first {
-                Some(first) => first + offset..first + offset + trimmed.len(),
-                None => range.clone(),
-            };
-            (trimmed.to_owned(), place)
+            let start = first.start + offset;
+            (trimmed.to_owned(), if is_shown { start..start + trimmed.len() } else { range.clone() })
         });
         parts.collect()
+    }
+
+    /// Where the text of a scalar stands: without its quotes, when the file shows it as it is.
+    fn place(&self, text: &str, range: &Range<usize>) -> Range<usize> {
+        match self.file.text[range.clone()].find(text) {
+            Some(at) => range.start + at..range.start + at + text.len(),
+            None => range.clone(),
+        }
     }
 
     fn capabilities(&mut self, value: &Value) -> Capabilities {

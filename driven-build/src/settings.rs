@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use driven_format::{Capabilities, Capability, Manifest};
@@ -29,6 +29,14 @@ pub(crate) struct PackSettings {
     pub(crate) personas: Option<String>,
     /// Folder of the workflows, relative to the rule folder.
     pub(crate) workflows: Option<String>,
+}
+
+impl PackSettings {
+    /// The folders of personas and workflows: where they lie within the rule folder they are no rules.
+    pub(crate) fn folders(&self, root: &Path) -> Vec<PathBuf> {
+        let named = [&self.personas, &self.workflows].into_iter().flatten();
+        named.filter_map(|name| root.join(name).canonicalize().ok()).collect()
+    }
 }
 
 /// What `driven.toml` says.

@@ -37,8 +37,9 @@ pub(crate) struct Folder {
     pub(crate) linked: Vec<PathBuf>,
 }
 
-/// Reads every rule file below `root`, in order of their paths. `shown` is what findings call the folder.
-pub(crate) fn read_folder(root: &Path, shown: &Path, report: &mut Report) -> Folder {
+/// Reads every rule file below `root`, in order of their paths, except below the folders in `apart`.
+pub(crate) fn read_folder(root: &Path, apart: &[PathBuf], report: &mut Report) -> Folder {
+    let shown = root;
     let mut folder = Folder::default();
     let canonical = match root.canonicalize() {
         Ok(canonical) if canonical.is_dir() => canonical,
@@ -53,13 +54,14 @@ pub(crate) fn read_folder(root: &Path, shown: &Path, report: &mut Report) -> Fol
             return folder;
         }
     };
-    let mut walk = Walk { root: &canonical, report, folder: &mut folder, open: Vec::new() };
+    let mut walk = Walk { root: &canonical, apart, report, folder: &mut folder, open: Vec::new() };
     walk.folder(&canonical, shown, "");
     folder
 }
 
 struct Walk<'w> {
     root: &'w Path,
+    apart: &'w [PathBuf],
     report: &'w mut Report,
     folder: &'w mut Folder,
     /// The folders that are being read, to see loops.
@@ -117,6 +119,9 @@ impl Walk<'_> {
             self.folder.linked.push(real.clone());
         }
         if kind.is_dir() {
+            if self.apart.contains(&real) {
+                return;
+            }
             if self.open.contains(&real) {
                 self.bad_link(&shown, "the link leads back to a folder that it lies in");
                 return;

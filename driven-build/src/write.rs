@@ -2,23 +2,27 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to `path` through a file beside it that is renamed into place.
 ///
 /// A file that has these bytes already is left alone, so that its time does not
-/// change. Gives whether it was written.
+/// change. A link is followed; what is no regular file is refused. Gives whether
+/// it was written.
 ///
 /// # Errors
 /// What the file system says; `path` then has what it had before.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
+    let target = regular_target(path)?;
+    if fs::read(&target).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
-    write_with(path, bytes, |_| Ok(())).map(|()| true)
+    write_with(&target, bytes, |_| Ok(())).map(|()| true)
 }
 
 /// Writes `bytes` to `path` as [`write_if_changed`]; `prepare` may set permissions before anything is in the file.
+///
+/// A file that is replaced keeps its permissions.
 ///
 /// # Errors
 /// What the file system says; `path` then has what it had before.
@@ -27,14 +31,39 @@ pub fn write_with(
     bytes: &[u8],
     prepare: impl FnOnce(&fs::File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
-    let beside = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let written = write_new(&beside, bytes, prepare).and_then(|()| fs::rename(&beside, path));
+    let target = regular_target(path)?;
+    // A short name: the file's own may be as long as the file system allows.
+    let beside = target.with_file_name(format!(".driven-{}.tmp", std::process::id()));
+    let keep = |file: &fs::File| match fs::metadata(&target) {
+        Ok(old) => file.set_permissions(old.permissions()),
+        Err(_) => Ok(()),
+    };
+    let written = write_new(&beside, bytes, |file| keep(file).and_then(|()| prepare(file)))
+        .and_then(|()| fs::rename(&beside, &target));
     if written.is_err() {
         // Nothing more can be done about the file beside it than to try.
         let _ = fs::remove_file(&beside);
     }
     written
+}
+
+/// Where a write to `path` ends up: behind links, and on nothing but a regular file or a new one.
+fn regular_target(path: &Path) -> io::Result<PathBuf> {
+    if path.file_name().is_none() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected the name of a file"));
+    }
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => path.canonicalize(),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it exists and is no regular file; choose another name",
+        )),
+        Err(_) if path.symlink_metadata().is_ok() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a link that leads nowhere; choose another name",
+        )),
+        Err(_) => Ok(path.into()),
+    }
 }
 
 fn write_new(path: &Path, bytes: &[u8], prepare: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {

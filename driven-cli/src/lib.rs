@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod files;
 mod output;
 
 use std::ffi::OsString;
@@ -62,7 +63,18 @@ impl Failure {
     }
 
     fn io(path: &std::path::Path, err: &std::io::Error) -> Self {
-        Failure::new("io", format!("{}: {err}", path.display()))
+        let hint = match err.kind() {
+            std::io::ErrorKind::NotFound => "check the path, and that its folder exists",
+            std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
+            std::io::ErrorKind::IsADirectory => "give a file, not a folder",
+            _ => "",
+        };
+        Failure::new("io", format!("{}: {err}", path.display())).hint(hint)
+    }
+
+    /// The failure with the file that it is about in front.
+    fn in_file(self, path: &std::path::Path) -> Self {
+        Failure { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 }
 
@@ -108,7 +120,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let mut output = Output::new(cli.json);
-    match cli.command.run(&mut output) {
+    let outcome = cli.command.run(&mut output);
+    match output.finish().and(outcome) {
         Ok(Exit::Clean) => ExitCode::SUCCESS,
         Ok(Exit::Findings) => ExitCode::from(1),
         Err(failure) => {

@@ -5,19 +5,21 @@ use std::io::{self, IsTerminal, Write};
 use driven_build::{Finding, Level, Report, printable};
 use serde_json::{Value, json};
 
-use crate::Failure;
+use crate::{Exit, Failure, Outcome};
 
 /// Where a command prints to, and how.
 pub(crate) struct Output {
     json: bool,
     colour: bool,
+    /// Why data could not be printed.
+    lost: Option<io::Error>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let colour =
             std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stdout().is_terminal();
-        Output { json, colour }
+        Output { json, colour, lost: None }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -25,10 +27,23 @@ impl Output {
     }
 
     /// A line of data.
-    #[allow(clippy::unused_self)]
     pub(crate) fn line(&mut self, line: &str) {
-        // A reader that went away wants no more data; there is nobody to tell.
-        let _ = writeln!(io::stdout(), "{line}");
+        match writeln!(io::stdout(), "{line}") {
+            // A reader that went away wants no more; that is no failure.
+            Err(err) if err.kind() != io::ErrorKind::BrokenPipe => self.lost = Some(err),
+            _ => {}
+        }
+    }
+
+    /// Whether all data was printed.
+    pub(crate) fn finish(&mut self) -> Outcome {
+        let flushed = io::stdout().flush();
+        match self.lost.take().or(flushed.err()).filter(|err| err.kind() != io::ErrorKind::BrokenPipe) {
+            Some(err) => {
+                Err(Failure::new("io", format!("stdout: {err}")).hint("what was printed is not whole"))
+            }
+            None => Ok(Exit::Clean),
+        }
     }
 
     /// Data as JSON.

@@ -126,6 +126,12 @@ pub fn write_pack(set: &RuleSet) -> Result<Vec<u8>, Error> {
 
 fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), Error> {
     let mut ids: Vec<&str> = ids.collect();
+    let sound = |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
+    if let Some(id) = ids.iter().find(|id| !id.split('/').all(sound)) {
+        let message =
+            format!("`{}` is no id: parts between `/`, none empty, no control characters", id.escape_debug());
+        return Err(Error::new(ErrorKind::Model, message));
+    }
     ids.sort_unstable();
     match ids.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Error::new(ErrorKind::Model, format!("two {what}s have the id `{}`", pair[0]))),
@@ -290,12 +296,11 @@ impl Writer {
     fn paths(&mut self, rules: &[&Rule]) -> Result<Vec<u8>, Error> {
         let mut builder = PathsBuilder::default();
         for (row, rule) in rules.iter().enumerate() {
+            let globs = GlobList::parse(&rule.globs)
+                .map_err(|err| Error::new(ErrorKind::Model, format!("rule `{}`: glob: {err}", rule.id)))?;
             match rule.activation {
                 Activation::Always => builder.everywhere(row as u32),
                 Activation::Globs => {
-                    let globs = GlobList::parse(&rule.globs).map_err(|err| {
-                        Error::new(ErrorKind::Model, format!("rule `{}`: glob: {err}", rule.id))
-                    })?;
                     builder.scoped(row as u32, &globs, &mut |text| self.intern(text));
                 }
                 Activation::Agent | Activation::Manual | Activation::Off => {}

@@ -101,8 +101,13 @@ impl SecretKey {
     /// Reads PKCS#8 in PEM. The error never quotes the text.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
         SigningKey::from_pkcs8_pem(pem.trim_start_matches('\u{FEFF}')).map(SecretKey).map_err(|_| {
-            let hint =
-                if pem.contains("PUBLIC KEY") { "; this is a public key, give the `.key` file" } else { "" };
+            let hint = if pem.contains("ENCRYPTED") {
+                "; it is encrypted, which is not read"
+            } else if pem.contains("PUBLIC KEY") {
+                "; this is a public key, give the `.key` file"
+            } else {
+                "; `driven keygen` makes one"
+            };
             Error::new(ErrorKind::Key, format!("no Ed25519 private key as PKCS#8 in PEM{hint}"))
         })
     }

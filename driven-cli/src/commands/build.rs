@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use driven_build::{ErrorKind, read_key, sign_pack, write_if_changed};
+use driven_build::{ErrorKind, read_key, sign_pack};
 use driven_format::{Tables, file_hash};
 use serde_json::json;
 
+use crate::files::{self, Kind};
 use crate::output::{Output, findings_json};
-use crate::{Exit, Failure, Outcome};
+use crate::{Exit, Outcome};
 
 /// Compile a rule folder into one pack
 ///
@@ -35,7 +36,7 @@ pub(crate) struct Build {
 impl Build {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let key = self.key.as_deref().map(read_key).transpose()?;
-        let mut compiler = driven_build::project(&self.dir)?;
+        let mut compiler = driven_build::project(&self.dir);
         if self.cap_lints.is_some() {
             compiler = compiler.cap_lints_warn();
         }
@@ -58,7 +59,7 @@ impl Build {
             Some(key) => sign_pack(&compiled.pack, key, 0)?,
             None => compiled.pack,
         };
-        write_if_changed(&self.output, &pack).map_err(|err| Failure::io(&self.output, &err))?;
+        files::write(&self.output, &pack, &Kind::Pack)?;
         let tables = Tables::check(&pack)?;
         let (digest, hash) = (tables.root_digest().to_string(), file_hash(&pack).to_string());
         let value = json!({

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use driven_build::{ErrorKind, json as json_form, lift_pack, write_folder, write_if_changed};
+use driven_build::{ErrorKind, json as json_form, lift_pack, write_folder};
 use driven_format::{RuleSet, write_pack};
 use serde_json::json;
 
+use crate::files::{self, Kind};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -42,7 +43,7 @@ impl Convert {
 
     fn read(&self, output: &mut Output) -> Result<Option<RuleSet>, Failure> {
         if self.input.is_dir() {
-            let mut compiler = driven_build::project(&self.input)?;
+            let mut compiler = driven_build::project(&self.input);
             if self.cap_lints.is_some() {
                 compiler = compiler.cap_lints_warn();
             }
@@ -64,7 +65,7 @@ impl Convert {
         let bytes = fs::read(&self.input).map_err(|err| Failure::io(&self.input, &err))?;
         let shown = self.input.display();
         if bytes.starts_with(&driven_format::MAGIC[..4]) {
-            let set = lift_pack(&bytes).map_err(|err| Failure::new(err.code(), format!("{shown}: {err}")))?;
+            let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.input))?;
             return Ok(Some(set));
         }
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
@@ -77,12 +78,14 @@ impl Convert {
     }
 
     fn write(&self, set: &RuleSet) -> Result<Vec<PathBuf>, Failure> {
-        let bytes = match self.output.extension().and_then(|ending| ending.to_str()) {
-            Some("drv") => write_pack(set)?,
-            Some("json") => json_form::to_json(set).into_bytes(),
+        let (bytes, kind) = match self.output.extension().and_then(|ending| ending.to_str()) {
+            Some("drv") => {
+                (write_pack(set).map_err(|err| Failure::from(err).in_file(&self.input))?, Kind::Pack)
+            }
+            Some("json") => (json_form::to_json(set).into_bytes(), Kind::Json),
             _ => return self.write_folder(set),
         };
-        write_if_changed(&self.output, &bytes).map_err(|err| Failure::io(&self.output, &err))?;
+        files::write(&self.output, &bytes, &kind)?;
         Ok(vec![self.output.clone()])
     }
 
@@ -93,6 +96,6 @@ impl Convert {
             let message = format!("{} is not empty", self.output.display());
             return Err(Failure::new("not-empty", message).hint("give a folder that does not exist yet"));
         }
-        write_folder(set, &self.output).map_err(Failure::from)
+        write_folder(set, &self.output).map_err(|err| Failure::from(err).in_file(&self.input))
     }
 }

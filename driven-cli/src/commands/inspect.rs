@@ -10,7 +10,7 @@ use driven_format::{Tables, file_hash};
 use serde_json::{Value, json};
 
 use crate::output::Output;
-use crate::{Exit, Outcome};
+use crate::{Exit, Failure, Outcome};
 
 /// Show what a pack says about itself
 ///
@@ -25,7 +25,7 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let pack = PackBuf::open(&self.file)?;
-        let pack = pack.as_pack().prove()?;
+        let pack = pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(&self.file))?;
         let tables = Tables::check(pack.as_bytes())?;
         let value = describe(&tables);
         output.either(&value, || text(&value, &tables));

@@ -8,7 +8,7 @@ use driven_build::printable;
 use serde_json::{Value, json};
 
 use crate::output::Output;
-use crate::{Exit, Outcome};
+use crate::{Exit, Failure, Outcome};
 
 /// Say which rules speak about a path
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Match {
 impl Match {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let pack = PackBuf::open(&self.file)?;
-        let pack = pack.as_pack();
+        let pack = pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(&self.file))?;
         let mut values = Vec::new();
         let mut text = String::new();
         for path in &self.paths {

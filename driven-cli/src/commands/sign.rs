@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use driven_build::{read_key, sign_pack, write_if_changed};
+use driven_build::{read_key, sign_pack};
 use driven_format::file_hash;
 use serde_json::json;
 
+use crate::files::{self, Kind};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -34,10 +35,10 @@ impl Sign {
         let key = read_key(&self.key)?;
         let bytes = fs::read(&self.file).map_err(|err| Failure::io(&self.file, &err))?;
         let proved = driven::Pack::open(&bytes).and_then(driven::Pack::prove);
-        proved.map_err(|err| in_file(err, &self.file))?;
+        proved.map_err(|err| Failure::from(err).in_file(&self.file))?;
         let signed = sign_pack(&bytes, &key, 0)?;
         let out = self.output.as_ref().unwrap_or(&self.file);
-        write_if_changed(out, &signed).map_err(|err| Failure::io(out, &err))?;
+        files::write(out, &signed, &Kind::Pack)?;
         let id = key.public_key().id().to_string();
         let hash = file_hash(&signed).to_string();
         let value =
@@ -45,10 +46,4 @@ impl Sign {
         output.either(&value, || format!("{}: signed by {id}", out.display()));
         Ok(Exit::Clean)
     }
-}
-
-/// A failure with the file in front.
-pub(crate) fn in_file(err: driven::Error, file: &std::path::Path) -> Failure {
-    let failure = Failure::from(err);
-    Failure { message: format!("{}: {}", file.display(), failure.message), ..failure }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Validate {
 
 impl Validate {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let report = driven_build::project(&self.dir)?.check();
+        let report = driven_build::project(&self.dir).check();
         output.report(&report);
         output.note(&count(&report));
         let bad = report.has_errors() || self.strict && !report.findings().is_empty();

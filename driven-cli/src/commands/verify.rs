@@ -4,11 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use driven::{Pack, PublicKey};
-use driven_build::write_if_changed;
 use driven_format::Tables;
 use serde_json::json;
 
-use super::sign::in_file;
+use crate::files::{self, Kind};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -36,17 +35,17 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let pem = fs::read_to_string(&self.key).map_err(|err| Failure::io(&self.key, &err))?;
-        let key = PublicKey::from_pem(&pem).map_err(|err| in_file(err.into(), &self.key))?;
+        let key = PublicKey::from_pem(&pem).map_err(|err| Failure::from(err).in_file(&self.key))?;
         let bytes = fs::read(&self.file).map_err(|err| Failure::io(&self.file, &err))?;
-        let pack =
-            Pack::open(&bytes).and_then(|pack| pack.verify(&key)).map_err(|err| in_file(err, &self.file))?;
+        let pack = Pack::open(&bytes).and_then(|pack| pack.verify(&key));
+        let pack = pack.map_err(|err| Failure::from(err).in_file(&self.file))?;
         let tables = Tables::check(&bytes)?;
         if let (Some(signed), Some(signature)) = (&self.signed_bytes, &self.signature) {
             let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);
             let own = own.map_or([0; 64], |own| own.signature_bytes());
             let statement = tables.statement(tables.expires().unwrap_or(0));
-            write_if_changed(signed, &statement).map_err(|err| Failure::io(signed, &err))?;
-            write_if_changed(signature, &own).map_err(|err| Failure::io(signature, &err))?;
+            files::write(signed, &statement, &Kind::Statement)?;
+            files::write(signature, &own, &Kind::Signature)?;
         }
         let (id, digest) = (key.id().to_string(), pack.digest().to_string());
         let value = json!({ "verified": true, "key_id": id, "digest": digest, "rules": pack.len(), "expires": pack.expires() });

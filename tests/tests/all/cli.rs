@@ -171,6 +171,95 @@ fn every_conversion_keeps_the_digest() {
 }
 
 #[test]
+fn nothing_but_its_own_kind_is_written_over() {
+    let project = Project::new();
+    project.expect(0, &["keygen", "k"]);
+    project.expect(0, &["build", "rules", "-o", "a.drv", "--key", "k.key"]);
+    let key = fs::read(project.path("k.key")).unwrap();
+    for arguments in [
+        &["build", "rules", "-o", "k.key", "--key", "k.key"][..],
+        &["build", "rules", "-o", "rules/style.md"],
+        &["sign", "a.drv", "--key", "k.key", "-o", "k.pub"],
+        &["verify", "a.drv", "--key", "k.pub", "--signed-bytes", "a.drv", "--signature", "k.pub"],
+        &["verify", "a.drv", "--key", "k.pub", "--signed-bytes", "s", "--signature", "s"],
+        &["convert", "a.drv", "-o", "rules"],
+        &["build", "rules", "-o", "/dev/null"],
+    ] {
+        project.expect(2, arguments);
+    }
+    assert_eq!(fs::read(project.path("k.key")).unwrap(), key);
+    assert_eq!(fs::read(project.path("rules/style.md")).unwrap(), b"Spell words out.\n");
+    project.expect(0, &["verify", "a.drv", "--key", "k.pub"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_written_through_and_permissions_kept() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let project = Project::new();
+    project.expect(0, &["build", "rules", "-o", "a.drv"]);
+    project.expect(0, &["keygen", "k"]);
+    fs::set_permissions(project.path("a.drv"), fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("a.drv", project.path("link.drv")).unwrap();
+    project.expect(0, &["sign", "link.drv", "--key", "k.key"]);
+    project.expect(0, &["verify", "a.drv", "--key", "k.pub"]);
+    assert!(project.path("link.drv").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(fs::metadata(project.path("a.drv")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn json_that_is_no_rule_set_leaves_nothing() {
+    let project = Project::new();
+    let before = project.files();
+    let long = "x".repeat(300);
+    for ids in [
+        ["a", "a"],
+        ["../x", "b"],
+        ["/abs", "b"],
+        ["", "b"],
+        ["a//b", "b"],
+        ["a\\u0000b", "b"],
+        ["ok", &long],
+    ] {
+        let rules: Vec<String> =
+            ids.iter().map(|id| format!("{{\"id\": \"{id}\", \"body\": \"x\"}}")).collect();
+        project.write("in.json", format!("{{\"rules\": [{}]}}", rules.join(",")));
+        project.expect(2, &["convert", "in.json", "-o", "out"]);
+        fs::remove_file(project.path("in.json")).unwrap();
+        assert_eq!(project.files(), before, "{ids:?}");
+    }
+}
+
+#[test]
+fn a_damaged_pack_answers_nothing() {
+    let project = Project::new();
+    project.expect(0, &["build", "rules", "-o", "a.drv"]);
+    let mut bad = fs::read(project.path("a.drv")).unwrap();
+    let at = memchr::memmem::find(&bad, b"*.rs").unwrap();
+    bad[at + 2] = b'x';
+    project.write("bad.drv", &bad);
+    for command in
+        [&["match", "bad.drv", "a.rs"][..], &["inspect", "bad.drv"], &["convert", "bad.drv", "-o", "x.json"]]
+    {
+        let (_, err) = project.expect(2, command);
+        assert!(err.contains("bad.drv: "), "{err}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn data_that_can_not_be_printed_is_a_failure() {
+    let project = Project::new();
+    project.expect(0, &["build", "rules", "-o", "a.drv"]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut inspect = Command::new(binary());
+    let status =
+        inspect.args(["inspect", "a.drv"]).current_dir(project.0.path()).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
 fn findings_exit_with_one_and_write_nothing() {
     let project = Project::new();
     project.write("rules/bad.md", "---\nglobs: \"{a\"\n---\nText.\n");

@@ -89,7 +89,7 @@ fn hard_texts_survive() {
         rule.description = (*text).into();
         rule.activation = Activation::Manual;
         rule.tags = vec![(*text).into(), "a, b".into()];
-        rule.globs = vec!["a\\,b".into(), "{x,y}.rs".into()];
+        rule.globs = vec!["a\\,b".into(), "c,d".into(), " e ".into(), "{x,y}.rs".into()];
         set.rules.push(rule);
     }
     let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,55 @@
+//! What commands write, and what they refuse to write over.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use driven_build::write_if_changed;
+
+use crate::Failure;
+
+/// What a file that may be replaced begins with.
+pub(crate) enum Kind {
+    /// A pack.
+    Pack,
+    /// JSON.
+    Json,
+    /// What `verify --signed-bytes` writes.
+    Statement,
+    /// 64 bytes of signature.
+    Signature,
+}
+
+impl Kind {
+    fn is(&self, head: &[u8]) -> bool {
+        match self {
+            Kind::Pack => head.starts_with(&driven_format::MAGIC),
+            Kind::Json => head.trim_ascii_start().starts_with(b"{"),
+            Kind::Statement => head.starts_with(b"driven pack statement"),
+            Kind::Signature => head.len() == 64,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Kind::Pack => "pack",
+            Kind::Json => "JSON",
+            Kind::Statement => "signed statement",
+            Kind::Signature => "signature",
+        }
+    }
+}
+
+/// Writes a file whole. One that exists and is something else stays: it may be a key or a source.
+pub(crate) fn write(path: &Path, bytes: &[u8], kind: &Kind) -> Result<(), Failure> {
+    if path.is_file() {
+        let mut head = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(65).read_to_end(&mut head));
+        read.map_err(|err| Failure::io(path, &err))?;
+        if !head.is_empty() && !kind.is(&head) {
+            let message = format!("{} exists and is no {}", path.display(), kind.name());
+            return Err(Failure::new("exists", message).hint("choose another name, or remove it"));
+        }
+    }
+    write_if_changed(path, bytes).map(|_| ()).map_err(|err| Failure::io(path, &err))
+}
