@@ -27,19 +27,19 @@ pub fn report(root: &Path, report: &mut Report) {
         (
             "include_rules!, file, 4 rules",
             "driven::include_rules!(mod rules, file = \"rules.drv\");",
-            "rules::PACK.len() + rules::PACK.rules().map(|r| r.body().len()).sum::<usize>()",
+            "rules::PACK.rules().map(|r| r.body().as_bytes()[std::env::args().count()] as usize).sum::<usize>()",
             &few,
         ),
         (
             "include_rules!, file and trust, 4 rules",
             "driven::include_rules!(mod rules, file = \"rules.drv\", trust = \"rules.pub\");",
-            "rules::PACK.len() + rules::PACK.rules().map(|r| r.body().len()).sum::<usize>()",
+            "rules::PACK.rules().map(|r| r.body().as_bytes()[std::env::args().count()] as usize).sum::<usize>()",
             &few,
         ),
         (
             "include_rules!, file, 1370 rules",
             "driven::include_rules!(mod rules, file = \"rules.drv\");",
-            "rules::PACK.len() + rules::PACK.rules().map(|r| r.body().len()).sum::<usize>()",
+            "rules::PACK.rules().map(|r| r.body().as_bytes()[std::env::args().count()] as usize).sum::<usize>()",
             &many,
         ),
     ];

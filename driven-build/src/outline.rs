@@ -138,17 +138,24 @@ impl<'b> Scanner<'b> {
         }
     }
 
-    /// Most lines are text that goes on with a paragraph of the document itself: a letter in front can begin nothing.
+    /// Most lines go on with a paragraph or a code block of the document itself: what is in front can begin or end nothing.
     #[inline]
     fn goes_on_plainly(&mut self, start: usize, end: usize) -> bool {
-        let Leaf::Paragraph(begin, _) = self.leaf else { return false };
-        let bytes = self.body.as_bytes();
-        if !self.containers.is_empty() || !bytes.get(start).is_some_and(u8::is_ascii_alphabetic) {
+        let Some(&first) = self.body.as_bytes()[start..end].first() else { return false };
+        let plain = match self.leaf {
+            Leaf::Paragraph(..) => first.is_ascii_alphabetic(),
+            Leaf::Fence { char, .. } => !matches!(first, b' ' | b'\t' | b'\r') && first != char,
+            _ => false,
+        };
+        if !plain || !self.containers.is_empty() {
             return false;
         }
-        let text = bytes[start..end].iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        let text =
+            self.body.as_bytes()[start..end].iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
         self.text_end = start + text.map_or(0, |last| last + 1);
-        self.leaf = Leaf::Paragraph(begin, self.text_end);
+        if let Leaf::Paragraph(begin, _) = self.leaf {
+            self.leaf = Leaf::Paragraph(begin, self.text_end);
+        }
         true
     }
 

@@ -63,13 +63,15 @@ pub(crate) fn module(
         /// The rule with this name; there is one for certain.
         #[must_use]
         pub fn get(id: Id) -> {CRATE}::RuleView<'static> {{ id.of(&PACK) }}
-        /// A name for every rule.
-        pub mod ids {{ {} }}
-        ",
-        ids(tables)?
+        const fn name(row: u32, id: &'static str) -> Id {{ {CRATE}::__private::embedded(row, id) }}
+        "
     );
     let parsed: TokenStream = text.parse().map_err(|err| format!("the module does not parse: {err}"))?;
-    let body = fill_in(parsed, &arguments.krate, tables.bytes());
+    // The names are many, so they are written to need nothing filled in.
+    let names = format!("/// A name for every rule.\npub mod ids {{ {} }}", ids(tables)?);
+    let names: TokenStream = names.parse().map_err(|err| format!("the names do not parse: {err}"))?;
+    let mut body = fill_in(parsed, &arguments.krate, tables.bytes());
+    body.extend(names);
     let documentation: TokenStream = format!("#[doc = {about:?}]").parse().expect("an attribute");
     let mut tokens: Vec<TokenTree> = documentation.into_iter().collect();
     tokens.extend(arguments.head.iter().cloned());
@@ -123,7 +125,7 @@ fn print_names(names: &Names<'_>, depth: usize, text: &mut String) -> Result<(),
         let doc = if description.is_empty() { format!("`{}`", rule.id()) } else { description.to_owned() };
         let _ = write!(
             text,
-            "#[doc = {doc:?}] pub const {constant}: {up}Id = {CRATE}::__private::embedded({}, {:?});",
+            "#[doc = {doc:?}] pub const {constant}: {up}Id = {up}name({}, {:?});",
             rule.row(),
             rule.id()
         );

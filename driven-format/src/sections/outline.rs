@@ -109,13 +109,12 @@ pub(crate) fn encode(nodes: &[OutlineNode], body: &str, out: &mut Vec<OutlineRec
     Ok((out.len() - before) as u32)
 }
 
-/// Proves kinds, and that every node is a range of `body` that cuts no character.
+/// Proves kinds, and that every node is a range of a body that cuts no character.
 ///
 /// `is_ascii` says that no range of the body can cut a character. The loop has no branch that depends on the
 /// data: what is wrong is summed up and told at the end.
 #[inline]
-pub(crate) fn check(records: Table<'_, OutlineRecord>, body: &str, is_ascii: bool) -> Result<(), Error> {
-    let bytes = body.as_bytes();
+pub(crate) fn check(records: Table<'_, OutlineRecord>, bytes: &[u8], is_ascii: bool) -> Result<(), Error> {
     // The first byte of a character is no continuation byte; nor may the body end within one.
     let begins = |at: usize| bytes.get(at).map_or(at == bytes.len(), |&byte| byte & 0xC0 != 0x80);
     let sound = if is_ascii { walk(records, |at| at <= bytes.len()) } else { walk(records, begins) };
@@ -165,9 +164,9 @@ mod tests {
         assert_eq!(encode(&nodes, &body, &mut records), Ok(6), "one skip, before the last");
         let bytes = crate::wire::to_bytes(&records);
         let table = Table::new(&bytes);
-        check(table, &body, false).expect("what was written is in order");
+        check(table, body.as_bytes(), false).expect("what was written is in order");
         assert_eq!(Nodes::new(table).collect::<Vec<_>>(), nodes);
-        assert!(check(table, &body[1..], true).is_err(), "the outer section now ends outside");
+        assert!(check(table, &body.as_bytes()[1..], true).is_err(), "the outer section now ends outside");
     }
 
     #[test]
