@@ -206,7 +206,7 @@ pub fn proofs(set: &Set) -> Vec<Timed> {
 pub fn report(twenty: &Set, whole: &Set, report: &mut Report) {
     report.heading(
         "Embedded",
-        "A pack in a `static`, proved while the program was compiled; the first field is read.",
+        "A pack that is proved already, as an embedded one is when the program starts; the first field is read.",
     );
     let embedded = embedded(twenty);
     report.times("ready to read any field, 20 rules", &embedded);
@@ -247,7 +247,6 @@ pub fn report(twenty: &Set, whole: &Set, report: &mut Report) {
 }
 
 fn embedded(set: &Set) -> Vec<Timed> {
-    // The embedded constructor runs in a constant; here the same reading starts from a pack that is as far.
     let pack: &'static [u8] = Box::leak(set.pack.clone().into_boxed_slice());
     let pack: &'static Pack<'static> = Box::leak(Box::new(Pack::open(pack).expect("it was written")));
     race(vec![

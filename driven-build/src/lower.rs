@@ -308,12 +308,12 @@ impl<'r> Reader<'r> {
                 parts.into_iter().filter(|(text, _)| !text.is_empty()).collect()
             }
             ValueKind::List(values) => {
-                let whole = values.iter().filter_map(|value| match &value.kind {
-                    ValueKind::Scalar(text) => Some((text.clone(), self.place(text, &value.range))),
-                    _ => {
-                        self.bad_value(value, "text");
-                        None
+                let whole = values.iter().filter_map(|value| {
+                    if let ValueKind::Scalar(text) = &value.kind {
+                        return Some((text.clone(), self.place(text, &value.range)));
                     }
+                    self.bad_value(value, "text");
+                    None
                 });
                 whole.collect()
             }
