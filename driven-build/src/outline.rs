@@ -301,8 +301,10 @@ impl<'b> Scanner<'b> {
         let (Leaf::Paragraph(start, end), Some(level)) = (self.leaf, line.setext_level()) else {
             return false;
         };
-        let start = start + links::definitions_len(&self.body[start..end]);
-        if start >= end {
+        let text = &self.body[start..end];
+        let text = text[links::definitions_len(text)..].trim_start_matches([' ', '\t']);
+        let start = end - text.len();
+        if text.is_empty() {
             return false;
         }
         self.leaf = Leaf::None;
