@@ -1,0 +1,433 @@
+//! Views: what a record says, borrowed from a pack whose tables were checked.
+
+use super::{Tables, agree, utf8};
+use crate::container::Section;
+use crate::digest::{Canonical, strings};
+use crate::error::Error;
+use crate::model::{Activation, Capabilities, Category, RULE_LISTS, StepKind};
+use crate::sections::outline::{self, Nodes, OutlineRecord};
+use crate::sections::records::{
+    MARK_CAPPED, ManifestRecord, ORIGIN_BOM, ORIGIN_CRLF, OriginRecord, PersonaRecord, RuleRecord,
+    StepRecord, WorkflowRecord,
+};
+use crate::wire::{Digest, StrRef, Table};
+
+/// Strings in order, borrowed from the pack.
+#[derive(Clone, Copy)]
+pub struct StrList<'a> {
+    pub(super) names: &'a str,
+    pub(super) refs: Table<'a, StrRef>,
+}
+
+impl<'a> StrList<'a> {
+    /// How many strings.
+    pub fn len(&self) -> usize {
+        self.refs.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.refs.is_empty()
+    }
+
+    /// The string at `index`.
+    pub fn get(&self, index: usize) -> Option<&'a str> {
+        self.refs.get(index).map(|reference| reference.of(self.names))
+    }
+
+    /// The strings.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + Clone + use<'a> {
+        strings(self.names, self.refs)
+    }
+
+    /// Whether `text` is one of them.
+    pub fn contains(&self, text: &str) -> bool {
+        self.iter().any(|one| one == text)
+    }
+}
+
+impl core::fmt::Debug for StrList<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What the pack says about itself.
+#[derive(Clone, Copy)]
+pub struct ManifestView<'a> {
+    pub(super) tables: Tables<'a>,
+    pub(super) record: ManifestRecord,
+}
+
+impl<'a> ManifestView<'a> {
+    /// The pack's name; may be empty.
+    pub fn name(&self) -> &'a str {
+        self.tables.str(self.record.name)
+    }
+
+    /// Its version.
+    pub fn version(&self) -> u64 {
+        self.record.version
+    }
+
+    /// An SPDX licence expression; may be empty.
+    pub fn licence(&self) -> &'a str {
+        self.tables.str(self.record.licence)
+    }
+
+    /// One line for people; may be empty.
+    pub fn description(&self) -> &'a str {
+        self.tables.str(self.record.description)
+    }
+
+    /// The most that its rules may ask for.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::from_bits(self.record.capabilities as u8)
+    }
+
+    /// Whether a security finding was let through when the pack was built.
+    pub fn is_capped(&self) -> bool {
+        self.record.marks & MARK_CAPPED != 0
+    }
+
+    /// The digest of the content, which does not depend on its layout.
+    pub fn content_digest(&self) -> Digest {
+        self.record.content
+    }
+}
+
+/// A rule without its body.
+#[derive(Clone, Copy)]
+pub struct RuleHead<'a> {
+    pub(super) tables: Tables<'a>,
+    pub(super) row: u32,
+}
+
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident = $index:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> StrList<'a> {
+            self.list($index)
+        }
+    )*};
+}
+
+impl<'a> RuleHead<'a> {
+    #[inline(always)]
+    pub(super) fn record(&self) -> RuleRecord {
+        self.tables.rules.at(self.row as usize)
+    }
+
+    /// The row in this pack.
+    #[inline]
+    pub fn row(&self) -> u32 {
+        self.row
+    }
+
+    /// The id.
+    #[inline]
+    pub fn id(&self) -> &'a str {
+        self.tables.str(self.record().id)
+    }
+
+    /// One line; may be empty.
+    #[inline]
+    pub fn description(&self) -> &'a str {
+        self.tables.str(self.record().description)
+    }
+
+    /// A predicate; may be empty.
+    pub fn when(&self) -> &'a str {
+        self.tables.str(self.record().when)
+    }
+
+    /// When it takes part.
+    #[inline]
+    pub fn activation(&self) -> Activation {
+        Activation::from_code(self.record().activation).expect("codes were checked with the tables")
+    }
+
+    /// 0 to 255; higher comes first.
+    #[inline]
+    pub fn priority(&self) -> u8 {
+        self.record().priority
+    }
+
+    /// What it is about.
+    pub fn category(&self) -> Option<Category> {
+        Category::from_code(self.record().category)
+    }
+
+    /// What it asks for.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::from_bits(self.record().capabilities)
+    }
+
+    fn list(&self, index: usize) -> StrList<'a> {
+        let record = self.record();
+        let before: u32 = record.list_lens[..index].iter().map(|&len| u32::from(len)).sum();
+        self.tables.list(record.lists_start + before, record.list_lens[index].into())
+    }
+
+    lists! {
+        /// Its patterns as they were written.
+        globs = 0;
+        /// Words to select by.
+        tags = 1;
+        /// Programming languages that it speaks about.
+        languages = 2;
+        /// Assistants that get it; empty for all.
+        targets = 3;
+        /// Rules that it needs.
+        requires = 4;
+        /// Rules that it can't stand beside.
+        conflicts = 5;
+        /// Rules that it takes the place of.
+        replaces = 6;
+    }
+
+    /// Assistants' own frontmatter.
+    pub fn origins(&self) -> impl ExactSizeIterator<Item = OriginView<'a>> + Clone + use<'a> {
+        let tables = self.tables;
+        let record = self.record();
+        let own = tables.table(Section::Origins).part(record.origins_start, record.origins_len.into());
+        own.iter().map(move |record| OriginView { tables, record })
+    }
+
+    #[inline]
+    pub(super) fn outline_records(&self) -> Table<'a, OutlineRecord> {
+        self.tables.table(Section::Outline).part(self.record().outline_start, self.record().outline_len)
+    }
+
+    /// Headings and list items, as ranges of the body; they are proved with the body.
+    #[inline]
+    pub fn outline(&self) -> Nodes<'a> {
+        Nodes::new(self.outline_records())
+    }
+
+    /// The digest of its meaning, as the pack states it.
+    pub fn digest(&self) -> Digest {
+        self.tables.digests().at(self.row as usize)
+    }
+
+    /// Where its body lies in the bodies.
+    #[inline]
+    pub fn body_range(&self) -> core::ops::Range<usize> {
+        let start = self.record().body_start as usize;
+        start..start + (self.record().body_len as usize)
+    }
+
+    /// The body, once it was proved to be text that no range of the outline cuts.
+    pub fn check_body(&self) -> Result<&'a str, Error> {
+        let bytes = &self.tables.bodies()[self.body_range()];
+        let body = utf8(bytes, "bodies")?;
+        outline::check(self.outline_records(), bytes, false)?;
+        Ok(body)
+    }
+
+    /// Proves the body as [`check_body`](Self::check_body). Most bodies are ASCII, which is text and has no
+    /// character that a range could cut; the others are soon found not to be.
+    #[inline]
+    pub(super) fn check_body_in(&self, bodies: &'a [u8]) -> Result<(), Error> {
+        let bytes = &bodies[self.body_range()];
+        let is_ascii = bytes.is_ascii();
+        if !is_ascii {
+            utf8(bytes, "bodies")?;
+        }
+        outline::check(self.outline_records(), bytes, is_ascii)
+    }
+
+    /// Proves that the rule with this body has the digest that the pack states.
+    pub fn check_digest(&self, body: &str) -> Result<(), Error> {
+        agree(self.compute_digest(body), self.digest(), "rule", self.id())
+    }
+
+    /// The digest of its meaning with this body.
+    pub(crate) fn compute_digest(&self, body: &str) -> Digest {
+        let mut canonical = Canonical::new("driven rule v1");
+        canonical
+            .text(self.id())
+            .text(self.description())
+            .text(self.when())
+            .number(u64::from(self.record().activation))
+            .number(u64::from(self.record().priority))
+            .number(u64::from(self.record().category))
+            .number(u64::from(self.record().capabilities));
+        for index in 0..RULE_LISTS {
+            canonical.texts(self.list(index).iter());
+        }
+        canonical.number(u64::from(self.record().origins_len));
+        for origin in self.origins() {
+            canonical.text(origin.assistant()).text(origin.path()).text(origin.text());
+            canonical.number(u64::from(origin.record.flags));
+        }
+        canonical.text(body).nodes(self.outline()).finish()
+    }
+}
+
+/// What an assistant's own file looked like.
+#[derive(Clone, Copy)]
+pub struct OriginView<'a> {
+    pub(super) tables: Tables<'a>,
+    pub(super) record: OriginRecord,
+}
+
+impl<'a> OriginView<'a> {
+    /// The assistant's name.
+    pub fn assistant(&self) -> &'a str {
+        self.tables.str(self.record.assistant)
+    }
+
+    /// Where the file lay; may be empty.
+    pub fn path(&self) -> &'a str {
+        self.tables.str(self.record.path)
+    }
+
+    /// The frontmatter between its fences.
+    pub fn text(&self) -> &'a str {
+        self.tables.str(self.record.text)
+    }
+
+    /// Whether the file began with a byte-order mark.
+    pub fn has_byte_order_mark(&self) -> bool {
+        self.record.flags & ORIGIN_BOM != 0
+    }
+
+    /// Whether its lines ended with carriage return and line feed.
+    pub fn is_crlf(&self) -> bool {
+        self.record.flags & ORIGIN_CRLF != 0
+    }
+}
+
+/// A persona without its body.
+#[derive(Clone, Copy)]
+pub struct PersonaHead<'a> {
+    pub(super) tables: Tables<'a>,
+    pub(super) record: PersonaRecord,
+    pub(super) row: u32,
+}
+
+impl<'a> PersonaHead<'a> {
+    /// The id.
+    pub fn id(&self) -> &'a str {
+        self.tables.str(self.record.id)
+    }
+
+    /// One line; may be empty.
+    pub fn description(&self) -> &'a str {
+        self.tables.str(self.record.description)
+    }
+
+    /// The role in a few words.
+    pub fn role(&self) -> &'a str {
+        self.tables.str(self.record.role)
+    }
+
+    /// How it behaves.
+    pub fn traits(&self) -> StrList<'a> {
+        self.tables.list(self.record.lists_start, self.record.list_lens[0].into())
+    }
+
+    /// What it holds to.
+    pub fn principles(&self) -> StrList<'a> {
+        let [traits, principles] = self.record.list_lens.map(u32::from);
+        self.tables.list(self.record.lists_start + traits, principles)
+    }
+
+    /// The digest of its meaning, as the pack states it.
+    pub fn digest(&self) -> Digest {
+        self.tables.digests().at(self.tables.rule_count() + self.row as usize)
+    }
+
+    /// Where its body lies in the bodies.
+    pub fn body_range(&self) -> core::ops::Range<usize> {
+        let start = self.record.body_start as usize;
+        start..start + (self.record.body_len as usize)
+    }
+
+    pub(crate) fn compute_digest(&self, body: &str) -> Digest {
+        let mut canonical = Canonical::new("driven persona v1");
+        canonical.text(self.id()).text(self.description()).text(self.role());
+        canonical.texts(self.traits().iter()).texts(self.principles().iter());
+        canonical.text(body).finish()
+    }
+}
+
+/// A workflow without its body.
+#[derive(Clone, Copy)]
+pub struct WorkflowHead<'a> {
+    pub(super) tables: Tables<'a>,
+    pub(super) record: WorkflowRecord,
+    pub(super) row: u32,
+}
+
+impl<'a> WorkflowHead<'a> {
+    /// The id.
+    pub fn id(&self) -> &'a str {
+        self.tables.str(self.record.id)
+    }
+
+    /// One line; may be empty.
+    pub fn description(&self) -> &'a str {
+        self.tables.str(self.record.description)
+    }
+
+    /// What is done, in order.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = StepView<'a>> + Clone + use<'a> {
+        let tables = self.tables;
+        let own = tables.table(Section::Steps).part(self.record.steps_start, self.record.steps_len);
+        own.iter().map(move |record| StepView { tables, record })
+    }
+
+    /// The digest of its meaning, as the pack states it.
+    pub fn digest(&self) -> Digest {
+        let before = self.tables.rule_count() + self.tables.persona_records().len();
+        self.tables.digests().at(before + self.row as usize)
+    }
+
+    /// Where its body lies in the bodies.
+    pub fn body_range(&self) -> core::ops::Range<usize> {
+        let start = self.record.body_start as usize;
+        start..start + (self.record.body_len as usize)
+    }
+
+    pub(crate) fn compute_digest(&self, body: &str) -> Digest {
+        let mut canonical = Canonical::new("driven workflow v1");
+        canonical.text(self.id()).text(self.description());
+        canonical.number(u64::from(self.record.steps_len));
+        for step in self.steps() {
+            canonical.number(u64::from(step.kind().code()));
+            canonical.text(step.name()).text(step.text()).text(step.when());
+        }
+        canonical.text(body).finish()
+    }
+}
+
+/// One step of a workflow.
+#[derive(Clone, Copy)]
+pub struct StepView<'a> {
+    pub(super) tables: Tables<'a>,
+    pub(super) record: StepRecord,
+}
+
+impl<'a> StepView<'a> {
+    /// What it asks for.
+    pub fn kind(&self) -> StepKind {
+        StepKind::from_code(self.record.kind as u8).expect("codes were checked with the tables")
+    }
+
+    /// Its name; may be empty.
+    pub fn name(&self) -> &'a str {
+        self.tables.str(self.record.name)
+    }
+
+    /// The prompt, the command, the condition or the question.
+    pub fn text(&self) -> &'a str {
+        self.tables.str(self.record.text)
+    }
+
+    /// A predicate; empty for always.
+    pub fn when(&self) -> &'a str {
+        self.tables.str(self.record.when)
+    }
+}
