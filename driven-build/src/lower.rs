@@ -446,7 +446,10 @@ impl<'r> Reader<'r> {
         let shown = self.file.text.get(range.clone()) == Some(text);
         let at = if shown { range.start + before + err.at() } else { range.start };
         let message = format!("the glob `{text}` has no meaning: {err}");
-        self.report.push(Finding::at(Code::BadGlob, self.file, at..range.end.max(at), message));
+        let finding = Finding::at(Code::BadGlob, self.file, at..range.end.max(at), message);
+        self.report.push(
+            finding.hint("mend the pattern, or put `\\` in front of a character that is meant as such"),
+        );
     }
 }
 

@@ -275,6 +275,15 @@ fn findings_exit_with_one_and_write_nothing() {
 }
 
 #[test]
+fn a_security_finding_that_was_let_through_leaves_a_mark() {
+    let project = Project::new();
+    project.write("rules/net.md", "---\ncapabilities: [net]\n---\nText.\n");
+    project.expect(1, &["build", "rules", "-o", "a.drv"]);
+    project.expect(0, &["build", "rules", "-o", "a.drv", "--cap-lints", "warn"]);
+    assert_eq!(project.json(0, &["inspect", "a.drv"])["capped"].as_bool(), Some(true));
+}
+
+#[test]
 fn strict_makes_a_warning_count() {
     let project = Project::new();
     project.write("rules/empty.md", "");
