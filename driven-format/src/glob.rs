@@ -392,12 +392,17 @@ fn name_matches(pattern: &[u8], name: &[u8]) -> bool {
             continue;
         }
         let Some((after, tried)) = retry else { return false };
-        let Some((_, mut rest)) = split_char(tried) else { return false };
-        if let Some(&first) = after[..literal_len(after)].first() {
+        let rest = match after[..literal_len(after)].first() {
             // The `*` takes at least all up to where its text can begin; a first byte never lies within a character.
-            let Some(at) = rest.iter().position(|&byte| byte == first) else { return false };
-            rest = &rest[at..];
-        }
+            Some(&first) => match tried.iter().skip(1).position(|&byte| byte == first) {
+                Some(at) => &tried[at + 1..],
+                None => return false,
+            },
+            None => match split_char(tried) {
+                Some((_, rest)) => rest,
+                None => return false,
+            },
+        };
         retry = Some((after, rest));
         (pattern, name) = (after, rest);
     }

@@ -58,7 +58,7 @@ pub mod records {
     pub use crate::sections::ids::IdsRecord;
     pub use crate::sections::outline::OutlineRecord;
     pub use crate::sections::paths::{
-        CheckRecord, GroupRecord, KeyRecord, PairRecord, PathsRecord, PatternRecord, RowRecord,
+        CheckRecord, GroupRecord, KeyRecord, PairRecord, PathsRecord, PatternRecord, RowRecord, SieveRecord,
     };
     pub use crate::sections::postings::{PostingRecord, PostingsRecord};
     pub use crate::sections::records::{

@@ -176,7 +176,7 @@ impl<'a> Tables<'a> {
     }
 
     /// The rules for a path, as words of 64 bits.
-    #[inline]
+    #[inline(always)]
     pub fn path_words<'p>(&self, path: &'p str) -> PathWords<'a, 'p> {
         PathWords::new(self.path_tables(), path)
     }

@@ -161,11 +161,23 @@ impl<'a, R: Record> Table<'a, R> {
         (end <= self.len()).then(|| self.part(start, len))
     }
 
-    /// The first record and the others.
+    /// The bytes of the first record, and the other records.
     #[inline(always)]
-    pub(crate) fn split_first(&self) -> Option<(R, Table<'a, R>)> {
+    pub(crate) fn split_first_raw(&self) -> Option<(&'a [u8], Table<'a, R>)> {
         let (first, rest) = self.bytes.split_at_checked(R::SIZE)?;
-        Some((R::read(first), Table::new(rest)))
+        Some((first, Table::new(rest)))
+    }
+
+    /// The records in front, up to the first that is `beyond`; they are sorted by that.
+    pub(crate) fn before(&self, beyond: impl Fn(&R) -> bool) -> Table<'a, R> {
+        let len = self.iter().position(|record| beyond(&record)).unwrap_or(self.len());
+        self.part(0, len as u32)
+    }
+
+    /// The bytes of each record in order, for those who look at a part of it first.
+    #[inline(always)]
+    pub(crate) fn raw(&self) -> core::slice::ChunksExact<'a, u8> {
+        self.bytes.chunks_exact(R::SIZE)
     }
 
     /// The records in order.

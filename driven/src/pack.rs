@@ -104,7 +104,7 @@ impl<'a> Pack<'a> {
     ///
     /// `path` is relative to the project and has `/` between its parts; `./` in front is dropped. A path that
     /// is empty, absolute or has a `..` matches nothing. For a [`std::path::Path`] see [`ProjectPath`](crate::ProjectPath).
-    #[inline]
+    #[inline(always)]
     pub fn for_path<'p>(&self, path: &'p str) -> PathRules<'a, 'p> {
         PathRules::new(*self, path)
     }

@@ -48,7 +48,7 @@ pub struct PathRules<'a, 'p> {
 }
 
 impl<'a, 'p> PathRules<'a, 'p> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(pack: Pack<'a>, path: &'p str) -> Self {
         PathRules { pack, words: pack.tables().path_words(path), word: 0, bits: 0 }
     }
@@ -56,10 +56,11 @@ impl<'a, 'p> PathRules<'a, 'p> {
     /// What is left, as index and bits of words of 64 rules: for those who combine sets.
     ///
     /// Bit `b` of word `w` is the rule in row `64 * w + b`, counted in the order of [`Pack::rules`].
-    #[inline]
+    #[inline(always)]
     pub fn into_words(self) -> impl Iterator<Item = (u32, u64)> + use<'a, 'p> {
-        let first = (self.bits != 0).then_some((self.word, self.bits));
-        first.into_iter().chain(self.words)
+        let mut words = self.words;
+        words.put_back(self.bits);
+        words
     }
 }
 

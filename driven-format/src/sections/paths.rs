@@ -110,8 +110,12 @@ records! {
 }
 
 records! {
-    /// A pattern that its key does not decide.
-    pub struct CheckRecord {
+    /// What every path of a pattern has: what nearly every other path fails.
+    pub struct SieveRecord {
+        /// Bits of pairs of neighbouring bytes that the path must have.
+        pub pairs: u64,
+        /// Bits of pairs of bytes with one between them that the path must have.
+        pub spaced_pairs: u64,
         /// First bytes that the path must have, under the mask.
         pub head: u64,
         /// Which of the first eight bytes count.
@@ -120,10 +124,14 @@ records! {
         pub tail: u64,
         /// Which of the last eight bytes count.
         pub tail_mask: u64,
-        /// Bits of pairs of bytes that the path must have.
-        pub bigrams: u64,
-        /// Bits of folders that the path must have.
-        pub folders: u64,
+    }
+}
+
+records! {
+    /// A pattern that its key does not decide.
+    pub struct CheckRecord {
+        /// What a path must have to be looked at.
+        pub sieve: SieveRecord,
         /// The rule's row.
         pub rule: u32,
         /// How many steps decide; 0 when the pattern does.
@@ -150,18 +158,74 @@ struct PathFacts<'p> {
     path: &'p str,
     head: u64,
     tail: u64,
-    bigrams: u64,
-    folders: u64,
-    first_folder: Option<&'p [u8]>,
-    name: &'p [u8],
-    extension: Option<&'p [u8]>,
-    double_extension: Option<&'p [u8]>,
+    pairs: u64,
+    first_folder: Option<Part<'p>>,
+    name: Part<'p>,
+    extension: Option<Part<'p>>,
+    double_extension: Option<Part<'p>>,
+}
+
+/// A text with its first and its last word.
+#[derive(Clone, Copy)]
+struct Part<'p> {
+    text: &'p [u8],
+    head: u64,
+    tail: u64,
+}
+
+/// The bytes of a path as words. The rest behind a word's place comes out of the path's last word, so that
+/// no branch depends on how long a part is: their lengths are what a processor can't foretell.
+#[derive(Clone, Copy)]
+struct Words<'p> {
+    bytes: &'p [u8],
+    tail: u64,
+}
+
+impl<'p> Words<'p> {
+    #[inline(always)]
+    fn new(bytes: &'p [u8]) -> Self {
+        Words { bytes, tail: last_word(bytes) }
+    }
+
+    /// The word from `at` on, zeros above what is left.
+    #[inline(always)]
+    fn at(&self, at: usize) -> u64 {
+        match self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => self.tail.checked_shr(8 * (at + 8 - self.bytes.len()) as u32).unwrap_or(0),
+        }
+    }
+
+    /// What begins at `start` and ends the path.
+    #[inline(always)]
+    fn suffix(&self, start: usize) -> Part<'p> {
+        let text = &self.bytes[start..];
+        let tail = self.tail & !(u64::MAX.checked_shr(8 * text.len() as u32).unwrap_or(0));
+        Part { text, head: self.at(start), tail }
+    }
+
+    /// What begins the path and ends at `end`.
+    #[inline(always)]
+    fn prefix(&self, end: usize) -> Part<'p> {
+        let text = &self.bytes[..end];
+        let head = self.at(0) & low_bytes(end);
+        let tail =
+            text.last_chunk().map_or(head << (8 * (8 - end.min(8)) % 64), |chunk| u64::from_le_bytes(*chunk));
+        Part { text, head, tail }
+    }
+}
+
+/// A mask of the first `count` bytes of a word.
+#[inline(always)]
+fn low_bytes(count: usize) -> u64 {
+    !u64::MAX.checked_shl(8 * count as u32).unwrap_or(0)
 }
 
 impl<'p> PathFacts<'p> {
     /// Nothing when `path` is empty, absolute, or has a `..`.
     #[inline]
     fn scan(path: &'p str) -> Option<Self> {
+        const UP: u64 = u16::from_le_bytes(*b"..") as u64;
         let mut path = path;
         while let Some(rest) = path.strip_prefix("./") {
             path = rest;
@@ -170,91 +234,77 @@ impl<'p> PathFacts<'p> {
         if matches!(bytes.first(), None | Some(b'/')) {
             return None;
         }
-        let (mut folders, mut start, mut first_folder) = (0, 0, None);
-        for slash in Slashes::new(bytes) {
-            let folder = &bytes[start..slash];
-            if folder == b".." {
-                return None;
+        let words = Words::new(bytes);
+        let (mut pairs, mut start, mut first_folder) = (0, 0, 0);
+        // Of the file's name: where the text behind the last dot and the last dot but one begins.
+        let (mut extension, mut double_extension) = (0, 0);
+        let (mut at, mut word) = (0, words.at(0));
+        while at < bytes.len() {
+            let next = words.at(at + 8);
+            pairs |= pair_bits(word, word >> 8 | next << 56);
+            let mut slashes = bits_of(b'/', word);
+            let mut dots = bits_of(b'.', word);
+            while slashes != 0 {
+                let slash = at + (slashes.trailing_zeros() / 8) as usize;
+                if slash - start == 2 && words.at(start) & low_bytes(2) == UP {
+                    return None;
+                }
+                first_folder = if start == 0 { slash } else { first_folder };
+                start = slash + 1;
+                (extension, double_extension) = (0, 0);
+                dots &= !(slashes ^ (slashes - 1));
+                slashes &= slashes - 1;
             }
-            folders |= folder_bit(folder);
-            first_folder = first_folder.or(Some(folder));
-            start = slash + 1;
+            while dots != 0 {
+                double_extension = extension;
+                extension = at + (dots.trailing_zeros() / 8) as usize + 1;
+                dots &= dots - 1;
+            }
+            at += 8;
+            word = next;
         }
-        let name = &bytes[start..];
-        if name == b".." {
+        let name = words.suffix(start);
+        if name.text == b".." {
             return None;
-        }
-        let (mut extension, mut double_extension) = (None, None);
-        if let Some(last) = name.iter().rposition(|&byte| byte == b'.') {
-            extension = Some(&name[last + 1..]);
-            double_extension =
-                name[..last].iter().rposition(|&byte| byte == b'.').map(|first| &name[first + 1..]);
         }
         Some(PathFacts {
             path,
-            head: first_word(bytes),
-            tail: last_word(bytes),
-            bigrams: bigram_bits(bytes),
-            folders,
-            first_folder,
+            head: words.at(0),
+            tail: words.tail,
+            pairs,
+            first_folder: (first_folder != 0).then(|| words.prefix(first_folder)),
             name,
-            extension,
-            double_extension,
+            extension: (extension != 0).then(|| words.suffix(extension)),
+            double_extension: (double_extension != 0).then(|| words.suffix(double_extension)),
         })
     }
 }
 
-/// The places of `/`, found eight bytes at a time.
-struct Slashes<'b> {
-    bytes: &'b [u8],
-    at: usize,
-    found: u64,
-}
-
-impl<'b> Slashes<'b> {
-    fn new(bytes: &'b [u8]) -> Self {
-        Slashes { bytes, at: 0, found: slash_bits(first_word(bytes)) }
-    }
-}
-
-impl Iterator for Slashes<'_> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.found == 0 {
-            self.at += 8;
-            self.found = slash_bits(first_word(self.bytes.get(self.at..)?));
-        }
-        let place = self.at + (self.found.trailing_zeros() / 8) as usize;
-        self.found &= self.found - 1;
-        Some(place)
-    }
-}
-
-/// The high bit of every byte of `word` that is a `/`, exactly.
+/// The high bit of every byte of `word` that is `byte`, which is ASCII.
 #[inline]
-fn slash_bits(word: u64) -> u64 {
+fn bits_of(byte: u8, word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const LOW: u64 = u64::from_le_bytes([0x7F; 8]);
-    let other = word ^ (ONES * u64::from(b'/'));
+    let other = word ^ (ONES * u64::from(byte));
     !(((other & LOW) + LOW) | other | LOW)
 }
 
-#[inline]
-fn folder_bit(folder: &[u8]) -> u64 {
-    1 << (mix(first_word(folder) ^ (folder.len() as u64) << 56) >> 58)
+/// The bits of the eight pairs of bytes of which `first` has the first ones and `second` the second ones.
+#[inline(always)]
+fn pair_bits(first: u64, second: u64) -> u64 {
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let places = ((first & !HIGH) << 1) ^ second;
+    (0..8).fold(0, |bits, lane| bits | 1 << (places >> (8 * lane) & 63))
 }
 
-#[inline]
-fn bigram_bits(bytes: &[u8]) -> u64 {
-    let Some((&first, rest)) = bytes.split_first() else { return 0 };
-    let (mut bits, mut before) = (0, u32::from(first));
-    for &byte in rest {
-        bits |= 1 << ((before * 31 + u32::from(byte)) & 63);
-        before = u32::from(byte);
-    }
-    bits
+/// The bits of the pairs of bytes with one between them.
+fn spaced_pair_bits(bytes: &[u8]) -> u64 {
+    bytes.windows(3).fold(0, |bits, triple| bits | pair_bit(triple[0], triple[2]))
+}
+
+/// The bit of one pair of bytes.
+fn pair_bit(first: u8, second: u8) -> u64 {
+    1 << ((u64::from(first) << 1 ^ u64::from(second)) & 63)
 }
 
 fn key_hash(kind: KeyKind, text: &[u8]) -> u64 {
@@ -419,13 +469,13 @@ impl<'a> PathTables<'a> {
 
 /// Linear probing from the slot of `hash` to the first free one.
 #[inline]
-fn probe(slots: Table<'_, u32>, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+fn probe<T>(slots: Table<'_, u32>, hash: u64, find: impl Fn(u32) -> Option<T>) -> Option<T> {
     let mask = slots.len().checked_sub(1)?;
     let mut slot = hash as usize & mask;
     for _ in 0..slots.len() {
         let index = slots.at(slot).checked_sub(1)?;
-        if is_it(index) {
-            return Some(index);
+        if let Some(found) = find(index) {
+            return Some(found);
         }
         slot = (slot + 1) & mask;
     }
@@ -433,90 +483,91 @@ fn probe(slots: Table<'_, u32>, hash: u64, is_it: impl Fn(u32) -> bool) -> Optio
 }
 
 /// What is left of one group while groups are merged: places in the rows and in the checks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Cursor {
     row: u32,
     row_end: u32,
     check: u32,
     check_end: u32,
-    /// Word of the next row, and of the next check; none is left at `u32::MAX`.
-    row_word: u32,
-    check_word: u32,
 }
-
-const EMPTY: Cursor =
-    Cursor { row: 0, row_end: 0, check: 0, check_end: 0, row_word: u32::MAX, check_word: u32::MAX };
 
 /// How many groups a path can have.
 const MAX_GROUPS: usize = 6;
 
+/// How many words of 64 rules are merged at once: most packs have fewer rules than that, so each group is
+/// walked once, without a comparison a word.
+const WINDOW: usize = 16;
+
 /// The rules of a path as words of 64 bits, in rising order.
 #[derive(Clone)]
 pub struct PathWords<'a, 'p> {
+    tables: PathTables<'a>,
+    facts: Facts<'p>,
     everywhere: Table<'a, u64>,
-    word: u32,
-    rows: Table<'a, RowRecord>,
-    checks: Table<'a, CheckRecord>,
-    facts: Facts<'a, 'p>,
+    window: [u64; WINDOW],
+    /// Index of the first word of the window, of the word that comes next, and of the first behind the window.
+    base: u32,
+    next: u32,
+    end: u32,
     cursors: [Cursor; MAX_GROUPS],
     count: usize,
 }
 
 /// What checks need of a path.
-#[derive(Clone, Copy)]
-struct Facts<'a, 'p> {
-    tables: PathTables<'a>,
+#[derive(Clone, Copy, Default)]
+struct Facts<'p> {
     path: &'p str,
     head: u64,
     tail: u64,
-    bigrams: u64,
-    folders: u64,
+    pairs: u64,
 }
 
 impl<'a, 'p> PathWords<'a, 'p> {
-    /// Scans `path` and finds its groups.
+    /// Scans `path` and finds its groups. The first words are merged when they are asked for: what was just
+    /// written is slow to move.
     #[inline(always)]
     pub(crate) fn new(tables: PathTables<'a>, path: &'p str) -> Self {
-        let Some(found) = PathFacts::scan(path) else {
-            return PathWords {
-                everywhere: Table::new(&[]),
-                word: 0,
-                rows: Table::new(&[]),
-                checks: Table::new(&[]),
-                facts: Facts { tables, path: "", head: 0, tail: 0, bigrams: 0, folders: 0 },
-                cursors: [EMPTY; MAX_GROUPS],
-                count: 0,
-            };
-        };
-        let PathFacts { path, head, tail, bigrams, folders, .. } = found;
         let mut words = PathWords {
-            everywhere: tables.everywhere(),
-            word: 0,
-            rows: tables.rows(),
-            checks: tables.checks(),
-            facts: Facts { tables, path, head, tail, bigrams, folders },
-            cursors: [EMPTY; MAX_GROUPS],
+            tables,
+            facts: Facts::default(),
+            everywhere: Table::new(&[]),
+            window: [0; WINDOW],
+            base: 0,
+            next: 0,
+            end: 0,
+            cursors: [Cursor::default(); MAX_GROUPS],
             count: 0,
         };
-        words.push(&GroupRecord { check_len: tables.head().loose_checks, ..GroupRecord::default() });
-        let keys = KeyIndex { slots: tables.key_slots(), keys: tables.keys(), names: tables.names };
-        if !keys.slots.is_empty() {
-            words.push_keyed(&keys, &found);
+        if let Some(found) = PathFacts::scan(path) {
+            words.begin(&found);
         }
         words
     }
 
+    #[inline(always)]
+    fn begin(&mut self, found: &PathFacts<'p>) {
+        let &PathFacts { path, head, tail, pairs, .. } = found;
+        let tables = self.tables;
+        self.facts = Facts { path, head, tail, pairs };
+        self.everywhere = tables.everywhere();
+        self.push(&GroupRecord { check_len: tables.head().loose_checks, ..GroupRecord::default() });
+        let keys = KeyIndex { slots: tables.key_slots(), keys: tables.keys(), names: tables.names };
+        if !keys.slots.is_empty() {
+            self.push_keyed(&keys, found);
+        }
+    }
+
     #[inline]
     fn push_keyed(&mut self, keys: &KeyIndex<'a>, facts: &PathFacts<'p>) {
-        let mut find = |kind, text: &[u8]| {
-            let index = keys.find(kind, text)?;
-            self.push(&keys.keys.at(index as usize).group);
+        let mut find = |kind, part: Part<'p>| {
+            let (index, group) = keys.find(kind, part)?;
+            self.push(&group);
             Some(index)
         };
         find(KeyKind::Name, facts.name);
-        let extension = facts.extension.and_then(|text| find(KeyKind::Extension, text));
-        facts.double_extension.and_then(|text| find(KeyKind::DoubleExtension, text));
-        let folder = facts.first_folder.and_then(|text| find(KeyKind::Folder, text));
+        let extension = facts.extension.and_then(|part| find(KeyKind::Extension, part));
+        facts.double_extension.and_then(|part| find(KeyKind::DoubleExtension, part));
+        let folder = facts.first_folder.and_then(|part| find(KeyKind::Folder, part));
         if let (Some(folder), Some(extension)) = (folder, extension) {
             self.push_pair(folder, extension);
         }
@@ -524,77 +575,85 @@ impl<'a, 'p> PathWords<'a, 'p> {
 
     #[inline]
     fn push_pair(&mut self, folder: u32, extension: u32) {
-        let tables = self.facts.tables;
-        let pairs = tables.pairs();
-        let found = probe(tables.pair_slots(), pair_hash(folder, extension), |index| {
+        let pairs = self.tables.pairs();
+        let found = probe(self.tables.pair_slots(), pair_hash(folder, extension), |index| {
             let pair = pairs.at(index as usize);
-            pair.folder == folder && pair.extension == extension
+            (pair.folder == folder && pair.extension == extension).then_some(pair.group)
         });
-        if let Some(index) = found {
-            self.push(&pairs.at(index as usize).group);
+        if let Some(group) = found {
+            self.push(&group);
         }
     }
 
-    #[inline(always)]
-    fn push(&mut self, group: &GroupRecord) {
-        if group.row_len | group.check_len == 0 || self.count == MAX_GROUPS {
-            return;
-        }
-        let mut cursor = Cursor {
-            row: group.row_start,
-            row_end: group.row_start + group.row_len,
-            check: group.check_start,
-            check_end: group.check_start + group.check_len,
-            ..EMPTY
-        };
-        cursor.see_row(self.rows);
-        cursor.see_check(self.checks);
-        self.cursors[self.count] = cursor;
-        self.count += 1;
-    }
-}
-
-impl Cursor {
-    #[inline(always)]
-    fn see_row(&mut self, rows: Table<'_, RowRecord>) {
-        self.row_word = if self.row < self.row_end { rows.at(self.row as usize).word } else { u32::MAX };
-    }
-
-    #[inline(always)]
-    fn see_check(&mut self, checks: Table<'_, CheckRecord>) {
-        self.check_word =
-            if self.check < self.check_end { checks.at(self.check as usize).rule / 64 } else { u32::MAX };
-    }
-
-    /// The bits of the row's next word.
-    #[inline(always)]
-    fn take_row(&mut self, rows: Table<'_, RowRecord>) -> u64 {
-        let bits = rows.at(self.row as usize).bits;
-        self.row += 1;
-        self.see_row(rows);
-        bits
-    }
-
-    /// The bits of the next word whose checks match; `known` has bits that need no check.
     #[inline]
-    fn take_checks(&mut self, checks: Table<'_, CheckRecord>, known: u64, facts: &Facts<'_, '_>) -> u64 {
-        let word = self.check_word;
-        let (mut bits, mut seen) = (0, 0);
-        for check in checks.part(self.check, self.check_end - self.check).iter() {
-            if check.rule / 64 != word {
-                break;
+    fn push(&mut self, group: &GroupRecord) {
+        if let Some(cursor) = self.cursors.get_mut(self.count) {
+            *cursor = Cursor {
+                row: group.row_start,
+                row_end: group.row_start + group.row_len,
+                check: group.check_start,
+                check_end: group.check_start + group.check_len,
+            };
+            self.count += 1;
+        }
+    }
+
+    /// Fills the next window: what every path has, what rows say, and what checks find.
+    #[inline]
+    fn merge(&mut self) {
+        self.base = self.end;
+        let len = (self.everywhere.len() - self.base as usize).min(WINDOW) as u32;
+        for (word, bits) in self.window.iter_mut().zip(self.everywhere.part(self.base, len).iter()) {
+            *word = bits;
+        }
+        let end = self.base + len;
+        self.end = end;
+        let is_last = end as usize == self.everywhere.len();
+        let (rows, checks) = (self.tables.rows(), self.tables.checks());
+        for index in 0..self.count.min(MAX_GROUPS) {
+            let cursor = &mut self.cursors[index];
+            let mut left = rows.part(cursor.row, cursor.row_end - cursor.row);
+            if !is_last {
+                left = left.before(|row| row.word >= end);
+                cursor.row += left.len() as u32;
             }
-            seen += 1;
-            if check.may_match(facts) {
-                let bit = 1 << (check.rule % 64);
-                if (known | bits) & bit == 0 && check.matches(facts) {
-                    bits |= bit;
+            for row in left.iter() {
+                self.window[(row.word - self.base) as usize % WINDOW] |= row.bits;
+            }
+        }
+        for index in 0..self.count.min(MAX_GROUPS) {
+            let cursor = &mut self.cursors[index];
+            let mut left = checks.part(cursor.check, cursor.check_end - cursor.check);
+            if !is_last {
+                left = left.before(|check| check.rule / 64 >= end);
+                cursor.check += left.len() as u32;
+            }
+            for record in left.raw() {
+                if SieveRecord::read(record).lets_pass(&self.facts) {
+                    self.decide(&CheckRecord::read(record));
                 }
             }
         }
-        self.check += seen;
-        self.see_check(checks);
-        bits
+    }
+
+    /// Looks closer at a check whose sieve let the path pass, unless its rule is found already.
+    #[inline(never)]
+    fn decide(&mut self, check: &CheckRecord) {
+        let word = &mut self.window[(check.rule / 64 - self.base) as usize % WINDOW];
+        let bit = 1 << (check.rule % 64);
+        let lacks = check.sieve.spaced_pairs & !spaced_pair_bits(self.facts.path.as_bytes());
+        if *word & bit == 0 && lacks == 0 && check.matches(&self.tables, self.facts.path) {
+            *word |= bit;
+        }
+    }
+
+    /// Puts back what is left of the word that was given last.
+    #[inline]
+    pub fn put_back(&mut self, bits: u64) {
+        if bits != 0 {
+            self.next -= 1;
+            self.window[(self.next - self.base) as usize % WINDOW] = bits;
+        }
     }
 }
 
@@ -607,16 +666,17 @@ struct KeyIndex<'a> {
 
 impl KeyIndex<'_> {
     #[inline]
-    fn find(&self, kind: KeyKind, text: &[u8]) -> Option<u32> {
-        let (head, tail) = (first_word(text), last_word(text));
+    fn find(&self, kind: KeyKind, part: Part<'_>) -> Option<(u32, GroupRecord)> {
+        let Part { text, head, tail } = part;
         let hash = key_hash_of(kind, head, tail, text.len());
         probe(self.slots, hash, |index| {
             let key = self.keys.at(index as usize);
-            key.head == head
+            let is_it = key.head == head
                 && key.tail == tail
                 && key.text.len as usize == text.len()
                 && key.kind == kind as u32
-                && (text.len() <= 16 || key.text.of(self.names).as_bytes() == text)
+                && (text.len() <= 16 || key.text.of(self.names).as_bytes() == text);
+            is_it.then_some((index, key.group))
         })
     }
 }
@@ -627,50 +687,43 @@ impl Iterator for PathWords<'_, '_> {
 
     #[inline]
     fn next(&mut self) -> Option<(u32, u64)> {
-        while let Some(everywhere) = self.everywhere.get(self.word as usize) {
-            let word = self.word;
-            self.word += 1;
-            let cursors = &mut self.cursors[..self.count];
-            let mut bits = everywhere;
-            for cursor in cursors.iter_mut() {
-                if cursor.row_word == word {
-                    bits |= cursor.take_row(self.rows);
+        loop {
+            while self.next < self.end {
+                let word = self.next;
+                self.next += 1;
+                let bits = self.window[(word - self.base) as usize % WINDOW];
+                if bits != 0 {
+                    return Some((word, bits));
                 }
             }
-            for cursor in cursors {
-                if cursor.check_word == word {
-                    bits |= cursor.take_checks(self.checks, bits, &self.facts);
-                }
+            if self.end as usize == self.everywhere.len() {
+                return None;
             }
-            if bits != 0 {
-                return Some((word, bits));
-            }
+            self.merge();
         }
-        None
     }
 }
 
-impl CheckRecord {
+impl SieveRecord {
     /// Whether nothing that was found in the scan speaks against a match.
-    #[inline]
-    fn may_match(&self, facts: &Facts<'_, '_>) -> bool {
-        let missing = self.bigrams & !facts.bigrams | self.folders & !facts.folders;
-        if missing != 0 {
+    #[inline(always)]
+    fn lets_pass(&self, facts: &Facts<'_>) -> bool {
+        if self.pairs & !facts.pairs != 0 {
             return false;
         }
         let head = (self.head ^ facts.head) & self.head_mask;
         let tail = (self.tail ^ facts.tail) & self.tail_mask;
         head | tail == 0
     }
+}
 
-    #[inline(never)]
-    fn matches(&self, facts: &Facts<'_, '_>) -> bool {
-        let names = facts.tables.names;
+impl CheckRecord {
+    fn matches(&self, tables: &PathTables<'_>, path: &str) -> bool {
         if self.steps_len == 0 {
-            return matches(self.pattern.of(names), facts.path);
+            return matches(self.pattern.of(tables.names), path);
         }
-        let steps = facts.tables.steps().part(self.steps_start, self.steps_len);
-        let decisive = steps.iter().find(|step| matches(step.pattern.of(names), facts.path));
+        let steps = tables.steps().part(self.steps_start, self.steps_len);
+        let decisive = steps.iter().find(|step| matches(step.pattern.of(tables.names), path));
         decisive.is_some_and(|step| step.negated == 0)
     }
 }

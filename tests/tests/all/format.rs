@@ -20,6 +20,7 @@ const RECORDS: &[(&str, &[(&str, usize)])] = &[
     ("KeyRecord", r::KeyRecord::FIELDS),
     ("PairRecord", r::PairRecord::FIELDS),
     ("RowRecord", r::RowRecord::FIELDS),
+    ("SieveRecord", r::SieveRecord::FIELDS),
     ("CheckRecord", r::CheckRecord::FIELDS),
     ("PatternRecord", r::PatternRecord::FIELDS),
     ("PostingsRecord", r::PostingsRecord::FIELDS),

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::{
     CheckRecord, GroupRecord, HEAD, KeyKind, KeyRecord, PairRecord, PathsRecord, PatternRecord, RowRecord,
-    bigram_bits, folder_bit, key_hash, pair_hash,
+    SieveRecord, key_hash, pair_bit, pair_hash, spaced_pair_bits,
 };
 use crate::glob::{GlobList, literal, tokens};
 use crate::hash::{first_word, last_word};
@@ -55,12 +55,13 @@ impl PathsBuilder {
                 group.rules.insert(rule);
                 continue;
             }
-            let mut check = needs_of(glob.as_str());
-            check.rule = rule;
-            check.pattern = intern(glob.as_str());
-            check.steps_start = steps_start;
-            check.steps_len = steps_len;
-            group.checks.push(check);
+            group.checks.push(CheckRecord {
+                sieve: sieve_of(glob.as_str()),
+                rule,
+                steps_len,
+                steps_start,
+                pattern: intern(glob.as_str()),
+            });
         }
     }
 
@@ -255,26 +256,25 @@ fn literal_suffix(component: &str) -> String {
     })
 }
 
-/// The words and bits that every path of a plain pattern has; the rest of the record is zero.
-fn needs_of(pattern: &str) -> CheckRecord {
-    let mut check = CheckRecord::default();
+/// The words and bits that every path of a plain pattern has.
+fn sieve_of(pattern: &str) -> SieveRecord {
+    let mut sieve = SieveRecord::default();
     let runs = literal_runs(pattern);
     if let Some(first) = runs.first() {
         let head = first.as_bytes();
-        check.head = first_word(head);
-        check.head_mask = first_word(&[0xFF; 8][..head.len().min(8)]);
+        sieve.head = first_word(head);
+        sieve.head_mask = first_word(&[0xFF; 8][..head.len().min(8)]);
     }
     if let Some(last) = runs.last() {
         let tail = last.as_bytes();
-        check.tail = last_word(tail);
-        check.tail_mask = last_word(&[0xFF; 8][..tail.len().min(8)]);
+        sieve.tail = last_word(tail);
+        sieve.tail_mask = last_word(&[0xFF; 8][..tail.len().min(8)]);
     }
-    let bigrams = runs.iter().fold(0, |bits, run| bits | bigram_bits(run.as_bytes()));
-    check.bigrams = bigrams;
-    let components: Vec<&str> = pattern.split('/').collect();
-    let folders = components[..components.len() - 1].iter().filter_map(|folder| literal(folder));
-    check.folders = folders.fold(0, |bits, folder| bits | folder_bit(folder.as_bytes()));
-    check
+    for run in runs.iter().map(String::as_bytes) {
+        sieve.pairs |= run.windows(2).fold(0, |bits, pair| bits | pair_bit(pair[0], pair[1]));
+        sieve.spaced_pairs |= spaced_pair_bits(run);
+    }
+    sieve
 }
 
 /// Texts that every path of a plain pattern contains; the first begins it and the last ends it.
