@@ -123,7 +123,7 @@ impl<'b> Scanner<'b> {
 
     /// One line without its line feed.
     fn line(&mut self, start: usize, end: usize) {
-        if self.goes_on_plainly(start, end) {
+        if self.goes_on_plainly(start, end) || start == end && self.passes_empty_line() {
             return;
         }
         let mut line = Line::new(self.body.as_bytes(), start, end);
@@ -155,6 +155,21 @@ impl<'b> Scanner<'b> {
         self.text_end = start + text.map_or(0, |last| last + 1);
         if let Leaf::Paragraph(begin, _) = self.leaf {
             self.leaf = Leaf::Paragraph(begin, self.text_end);
+        }
+        true
+    }
+
+    /// An empty line ends nothing but a paragraph and some HTML, unless a quote or an empty item is open.
+    #[inline]
+    fn passes_empty_line(&mut self) -> bool {
+        if !self.containers.iter().all(|container| matches!(container, Container::Item { filled: true, .. }))
+        {
+            return false;
+        }
+        match self.leaf {
+            Leaf::Paragraph(..) => self.end_paragraph(),
+            Leaf::Html(end) if end.is_at_blank_line() => self.leaf = Leaf::None,
+            Leaf::Html(_) | Leaf::Fence { .. } | Leaf::Indented | Leaf::None => {}
         }
         true
     }
@@ -324,7 +339,7 @@ impl<'b> Scanner<'b> {
         self.find_links(title_start, title_end);
     }
 
-    fn item(&mut self, line: &mut Line<'_>, marker: &line::ListMarker) {
+    fn item<'l>(&mut self, line: &mut Line<'l>, marker: &line::ListMarker<'l>) {
         let items = self.containers.iter().filter(|container| matches!(container, Container::Item { .. }));
         let depth = (items.count() + 1).min(driven_format::MAX_LEVEL.into()) as u8;
         line.take_list_marker(marker);

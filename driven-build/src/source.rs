@@ -178,7 +178,11 @@ fn join_id(parent: &str, name: &str) -> String {
 
 /// Reads a text file; what it is not goes to the report.
 pub(crate) fn read_text(real: &Path, shown: &Path, report: &mut Report) -> Option<Arc<SourceFile>> {
-    let bytes = match fs::read(real) {
+    // A device or a pipe may never end.
+    let regular = fs::metadata(real).and_then(|metadata| {
+        if metadata.is_file() { Ok(()) } else { Err(std::io::Error::other("it is no regular file")) }
+    });
+    let bytes = match regular.and_then(|()| fs::read(real)) {
         Ok(bytes) => bytes,
         Err(err) => {
             report.push(Finding::in_file(Code::Unreadable, shown, format!("can't be read: {err}")));

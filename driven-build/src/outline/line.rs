@@ -1,6 +1,7 @@
 //! One line of a body, and how far it is read: offsets, and columns with tab stops of four.
 
 /// A line without its line feed.
+#[derive(Clone, Copy)]
 pub(super) struct Line<'b> {
     bytes: &'b [u8],
     /// Where it begins in the body.
@@ -18,12 +19,12 @@ pub(super) struct Line<'b> {
 }
 
 /// The marker of a list item that can begin here.
-pub(super) struct ListMarker {
+pub(super) struct ListMarker<'b> {
     pub(super) is_numbered: bool,
     /// Columns that the item's other lines are indented by.
     pub(super) content_indent: usize,
-    /// Bytes of the marker itself.
-    len: usize,
+    /// The line behind the marker.
+    behind: Line<'b>,
     /// Columns between the marker and the content.
     padding: usize,
 }
@@ -81,13 +82,26 @@ impl<'b> Line<'b> {
     }
 
     /// Where the text of the line ends, markers included, if it has any.
+    #[inline]
     pub(super) fn text_end(&self) -> Option<usize> {
         let text = self.bytes[self.start..self.end].iter().rposition(|byte| !matches!(byte, b' ' | b'\t'))?;
         Some(self.start + text + 1)
     }
 
     /// Reads `columns` of white space.
+    #[inline]
     pub(super) fn take_columns(&mut self, columns: usize) {
+        if columns <= self.indent && self.indent == self.next - self.at {
+            // A byte is a column: spaces, or tabs that happen to be as narrow.
+            self.at += columns;
+            self.column += columns;
+            self.indent -= columns;
+        } else {
+            self.take_columns_of_tabs(columns);
+        }
+    }
+
+    fn take_columns_of_tabs(&mut self, columns: usize) {
         let target = self.column + columns;
         while self.column + self.tab_rest < target && self.at < self.end {
             self.column += self.tab_rest;
@@ -108,10 +122,12 @@ impl<'b> Line<'b> {
         self.see_white_space();
     }
 
+    /// Reads the white space and `count` bytes behind it.
+    #[inline]
     fn take_bytes(&mut self, count: usize) {
-        self.take_columns(self.indent);
-        self.at += count;
-        self.column += count;
+        self.at = self.next + count;
+        self.column += self.indent + count;
+        self.tab_rest = 0;
         self.see_white_space();
     }
 
@@ -186,7 +202,7 @@ impl<'b> Line<'b> {
     }
 
     /// The marker of the list item that begins here. One that interrupts a paragraph has content and starts at 1.
-    pub(super) fn list_marker(&self, interrupts: bool) -> Option<ListMarker> {
+    pub(super) fn list_marker(&self, interrupts: bool) -> Option<ListMarker<'b>> {
         let rest = self.rest();
         let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
         let is_numbered = digits > 0;
@@ -207,7 +223,7 @@ impl<'b> Line<'b> {
         if rest.get(len).is_some_and(|byte| !matches!(byte, b' ' | b'\t')) {
             return None;
         }
-        let mut behind = Line { ..*self };
+        let mut behind = *self;
         behind.take_bytes(len);
         let blank = behind.is_blank();
         if interrupts && blank {
@@ -215,11 +231,11 @@ impl<'b> Line<'b> {
         }
         let spaces = behind.indent();
         let padding = if blank || spaces > 4 { 1 } else { spaces };
-        Some(ListMarker { is_numbered, content_indent: self.indent() + len + padding, len, padding })
+        Some(ListMarker { is_numbered, content_indent: self.indent() + len + padding, behind, padding })
     }
 
-    pub(super) fn take_list_marker(&mut self, marker: &ListMarker) {
-        self.take_bytes(marker.len);
+    pub(super) fn take_list_marker(&mut self, marker: &ListMarker<'b>) {
+        *self = marker.behind;
         self.take_columns(marker.padding);
     }
 }
