@@ -40,8 +40,20 @@ impl Kind {
     }
 }
 
-/// Writes a file whole. One that exists and is something else stays: it may be a key or a source.
-pub(crate) fn write(path: &Path, bytes: &[u8], kind: &Kind) -> Result<(), Failure> {
+/// Reads a pack or JSON, told apart by how they begin; anything else is read no further than that.
+pub(crate) fn read_pack_or_json(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = |file: File, bytes: &mut Vec<u8>| {
+        let mut file = file.take(u64::from(u32::MAX));
+        file.by_ref().take(64).read_to_end(bytes)?;
+        if Kind::Pack.is(bytes) || Kind::Json.is(bytes) { file.read_to_end(bytes) } else { Ok(0) }
+    };
+    File::open(path).and_then(|file| read(file, &mut bytes)).map_err(|err| Failure::io(path, &err))?;
+    Ok(bytes)
+}
+
+/// Refuses a file that exists and is something else: it may be a key or a source.
+pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
     if path.is_file() {
         let mut head = Vec::new();
         let read = File::open(path).and_then(|file| file.take(65).read_to_end(&mut head));
@@ -51,5 +63,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8], kind: &Kind) -> Result<(), Failur
             return Err(Failure::new("exists", message).hint("choose another name, or remove it"));
         }
     }
+    Ok(())
+}
+
+/// Writes a file whole, where [`may_write`] allows it.
+pub(crate) fn write(path: &Path, bytes: &[u8], kind: &Kind) -> Result<(), Failure> {
+    may_write(path, kind)?;
     write_if_changed(path, bytes).map(|_| ()).map_err(|err| Failure::io(path, &err))
 }

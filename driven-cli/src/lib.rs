@@ -111,13 +111,10 @@ type Outcome = Result<Exit, Failure>;
 
 /// Runs the command that `arguments` ask for.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(err) => {
-            // A closed stdout is no reason to fail; clap's own exit codes are 0 for help and 2 for misuse.
-            let _ = err.print();
-            return ExitCode::from(if err.use_stderr() { 2 } else { 0 });
-        }
+        Err(err) => return misused(&err, arguments.iter().any(|argument| argument == "--json")),
     };
     let mut output = Output::new(cli.json);
     let outcome = cli.command.run(&mut output);
@@ -129,4 +126,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Help, version, or arguments that make no sense; clap's own exit codes are 0 for help and 2 for misuse.
+fn misused(err: &clap::Error, json: bool) -> ExitCode {
+    // A closed stdout is no reason to fail.
+    let _ = err.print();
+    if !err.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if json {
+        let text = err.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let hint = "see `driven --help`";
+        Output::new(true)
+            .value(&serde_json::json!({ "error": { "code": "usage", "message": message, "hint": hint } }));
+    }
+    ExitCode::from(2)
 }

@@ -62,7 +62,7 @@ impl Convert {
                 Err(err) => Err(err.into()),
             };
         }
-        let bytes = fs::read(&self.input).map_err(|err| Failure::io(&self.input, &err))?;
+        let bytes = files::read_pack_or_json(&self.input)?;
         let shown = self.input.display();
         if bytes.starts_with(&driven_format::MAGIC[..4]) {
             let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.input))?;

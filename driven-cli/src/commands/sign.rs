@@ -1,6 +1,5 @@
 //! `driven sign`
 
-use std::fs;
 use std::path::PathBuf;
 
 use driven_build::{read_key, sign_pack};
@@ -33,7 +32,7 @@ pub(crate) struct Sign {
 impl Sign {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let key = read_key(&self.key)?;
-        let bytes = fs::read(&self.file).map_err(|err| Failure::io(&self.file, &err))?;
+        let bytes = driven::PackBuf::open(&self.file)?.into_vec();
         let proved = driven::Pack::open(&bytes).and_then(driven::Pack::prove);
         proved.map_err(|err| Failure::from(err).in_file(&self.file))?;
         let signed = sign_pack(&bytes, &key, 0)?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use driven::{Pack, PublicKey};
+use driven::{Pack, PackBuf, PublicKey};
 use driven_format::Tables;
 use serde_json::json;
 
@@ -36,14 +36,14 @@ impl Verify {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let pem = fs::read_to_string(&self.key).map_err(|err| Failure::io(&self.key, &err))?;
         let key = PublicKey::from_pem(&pem).map_err(|err| Failure::from(err).in_file(&self.key))?;
-        let bytes = fs::read(&self.file).map_err(|err| Failure::io(&self.file, &err))?;
-        let pack = Pack::open(&bytes).and_then(|pack| pack.verify(&key));
-        let pack = pack.map_err(|err| Failure::from(err).in_file(&self.file))?;
+        let bytes = PackBuf::open(&self.file)?.into_vec();
+        let pack = Pack::open(&bytes)?.verify(&key).map_err(|err| Failure::from(err).in_file(&self.file))?;
         let tables = Tables::check(&bytes)?;
         if let (Some(signed), Some(signature)) = (&self.signed_bytes, &self.signature) {
             let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);
             let own = own.map_or([0; 64], |own| own.signature_bytes());
             let statement = tables.statement(tables.expires().unwrap_or(0));
+            files::may_write(signature, &Kind::Signature)?;
             files::write(signed, &statement, &Kind::Statement)?;
             files::write(signature, &own, &Kind::Signature)?;
         }

@@ -2,9 +2,11 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
-use driven_format::Tables;
+use driven_format::{MAGIC, Tables};
 
 use super::{reopen, reopen_lazy};
 use crate::error::Error;
@@ -31,7 +33,7 @@ impl PackBuf {
     /// A file that can't be read or is no pack; the error names it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|err| Error::io(path, err))?;
+        let bytes = read(path).map_err(|err| Error::io(path, err))?;
         PackBuf::from_vec(bytes).map_err(|err| err.in_file(path))
     }
 
@@ -73,7 +75,7 @@ impl LazyPackBuf {
     /// A file that can't be read or is no pack; the error names it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|err| Error::io(path, err))?;
+        let bytes = read(path).map_err(|err| Error::io(path, err))?;
         LazyPackBuf::from_vec(bytes).map_err(|err| err.in_file(path))
     }
 
@@ -98,4 +100,19 @@ impl fmt::Debug for LazyPackBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_lazy().fmt(f)
     }
+}
+
+/// Reads a file that may be a pack. One that does not begin as a pack does is read no further, so that a device
+/// or a huge foreign file costs nothing; a pack is shorter than 4 GiB.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len().min(u64::from(u32::MAX));
+    let mut bytes = Vec::new();
+    let mut file = file.take(u64::from(u32::MAX));
+    file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
+    if bytes == MAGIC {
+        bytes.reserve_exact((len as usize).saturating_sub(bytes.len()));
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
