@@ -210,12 +210,6 @@ fn origin_lines(origin: &Origin, head: &mut Head) {
     if !origin.path.is_empty() {
         let _ = writeln!(head.0, "  path: {}", quoted(&origin.path));
     }
-    if origin.byte_order_mark {
-        head.0.push_str("  byte-order-mark: true\n");
-    }
-    if origin.crlf {
-        head.0.push_str("  crlf: true\n");
-    }
 }
 
 fn persona_source(persona: &Persona) -> String {

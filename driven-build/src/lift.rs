@@ -56,8 +56,6 @@ fn lift_rule(rule: &RuleHead<'_>, body: &str) -> Rule {
         assistant: origin.assistant().into(),
         path: origin.path().into(),
         text: origin.text().into(),
-        byte_order_mark: origin.has_byte_order_mark(),
-        crlf: origin.is_crlf(),
     });
     Rule {
         id: rule.id().into(),

@@ -371,13 +371,7 @@ impl<'r> Reader<'r> {
                     match entry.key.as_str() {
                         "text" => origin.text = self.text(&entry.value),
                         "path" => origin.path = self.text(&entry.value),
-                        "byte-order-mark" => origin.byte_order_mark = self.truth(&entry.value),
-                        "crlf" => origin.crlf = self.truth(&entry.value),
-                        _ => self.check_keys(
-                            std::slice::from_ref(entry),
-                            &["text", "path", "byte-order-mark", "crlf"],
-                            false,
-                        ),
+                        _ => self.check_keys(std::slice::from_ref(entry), &["text", "path"], false),
                     }
                 }
             }

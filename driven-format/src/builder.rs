@@ -22,8 +22,7 @@ use crate::sections::outline::{MAX_BODY, OutlineRecord};
 use crate::sections::paths::PathsBuilder;
 use crate::sections::postings::{PostingKind, PostingsBuilder};
 use crate::sections::records::{
-    MARK_CAPPED, ManifestRecord, ORIGIN_BOM, ORIGIN_CRLF, OriginRecord, PersonaRecord, RuleRecord,
-    StepRecord, WorkflowRecord,
+    MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
 use crate::sections::{ids, outline};
 use crate::tables::Tables;
@@ -222,13 +221,10 @@ impl Writer {
         let origins_len = u16::try_from(rule.origins.len())
             .map_err(|_| Error::new(ErrorKind::Model, format!("`{}`: too many origins", rule.id)))?;
         for origin in &rule.origins {
-            let bom = if origin.byte_order_mark { ORIGIN_BOM } else { 0 };
-            let crlf = if origin.crlf { ORIGIN_CRLF } else { 0 };
             let record = OriginRecord {
                 assistant: self.intern(&origin.assistant),
                 path: self.intern(&origin.path),
                 text: self.intern(&origin.text),
-                flags: bom | crlf,
             };
             self.origins.push(record);
         }

@@ -254,12 +254,8 @@ pub struct Origin {
     pub assistant: String,
     /// Where the file lay, relative to the project; may be empty.
     pub path: String,
-    /// The frontmatter as it stood between its fences.
+    /// What stood in front of the body, byte for byte: fences, a byte-order mark; empty when nothing did.
     pub text: String,
-    /// Whether the file began with a byte-order mark.
-    pub byte_order_mark: bool,
-    /// Whether its lines ended with carriage return and line feed.
-    pub crlf: bool,
 }
 
 /// One rule.

@@ -19,8 +19,7 @@ use crate::sections::outline::OutlineRecord;
 use crate::sections::paths::{PathTables, PathWords};
 use crate::sections::postings::{self, PostingKind};
 use crate::sections::records::{
-    MARK_CAPPED, ManifestRecord, ORIGIN_BOM, ORIGIN_CRLF, OriginRecord, PersonaRecord, RuleRecord,
-    StepRecord, WorkflowRecord,
+    MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
 use crate::wire::{Digest, Record, StrRef, Table};
 
@@ -408,7 +407,6 @@ impl<'a> Checker<'a> {
         }
         for record in tables.table::<OriginRecord>(Section::Origins).iter() {
             self.strings("origins", &[record.assistant, record.path, record.text])?;
-            known("origins", record.flags <= ORIGIN_BOM | ORIGIN_CRLF)?;
         }
         self.check_ends()?;
         self.check_order()?;

@@ -37,9 +37,7 @@ pub fn small() -> RuleSet {
     errors.origins = vec![Origin {
         assistant: "cursor".into(),
         path: ".cursor/rules/errors.mdc".into(),
-        text: "globs: *.rs\nalwaysApply: false\n".into(),
-        byte_order_mark: true,
-        crlf: true,
+        text: "\u{FEFF}---\r\nglobs: *.rs\r\nalwaysApply: false\r\n---\r\n".into(),
     }];
     let mut scoped = rule("docs", "Write for a tired person.\n");
     scoped.activation = Activation::Globs;

@@ -122,16 +122,10 @@ records! {
         pub assistant: StrRef,
         /// Where the file lay, or empty.
         pub path: StrRef,
-        /// The frontmatter between its fences.
+        /// What stood in front of the body, byte for byte.
         pub text: StrRef,
-        /// Bit 0: a byte-order mark; bit 1: lines end with CR LF.
-        pub flags: u32,
     }
 }
 
 /// [`ManifestRecord::marks`]: a security finding was let through.
 pub(crate) const MARK_CAPPED: u32 = 1;
-/// [`OriginRecord::flags`]: a byte-order mark.
-pub(crate) const ORIGIN_BOM: u32 = 1;
-/// [`OriginRecord::flags`]: lines end with CR LF.
-pub(crate) const ORIGIN_CRLF: u32 = 2;

@@ -7,8 +7,7 @@ use crate::error::Error;
 use crate::model::{Activation, Capabilities, Category, RULE_LISTS, StepKind};
 use crate::sections::outline::{self, Nodes, OutlineRecord};
 use crate::sections::records::{
-    MARK_CAPPED, ManifestRecord, ORIGIN_BOM, ORIGIN_CRLF, OriginRecord, PersonaRecord, RuleRecord,
-    StepRecord, WorkflowRecord,
+    MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
 use crate::wire::{Digest, StrRef, Table};
 
@@ -259,7 +258,6 @@ impl<'a> RuleHead<'a> {
         canonical.number(u64::from(self.record().origins_len));
         for origin in self.origins() {
             canonical.text(origin.assistant()).text(origin.path()).text(origin.text());
-            canonical.number(u64::from(origin.record.flags));
         }
         canonical.text(body).nodes(self.outline()).finish()
     }
@@ -283,19 +281,9 @@ impl<'a> OriginView<'a> {
         self.tables.str(self.record.path)
     }
 
-    /// The frontmatter between its fences.
+    /// What stood in front of the body, byte for byte.
     pub fn text(&self) -> &'a str {
         self.tables.str(self.record.text)
-    }
-
-    /// Whether the file began with a byte-order mark.
-    pub fn has_byte_order_mark(&self) -> bool {
-        self.record.flags & ORIGIN_BOM != 0
-    }
-
-    /// Whether its lines ended with carriage return and line feed.
-    pub fn is_crlf(&self) -> bool {
-        self.record.flags & ORIGIN_CRLF != 0
     }
 }
 

@@ -136,7 +136,7 @@ fn every_field_changes_the_digest() {
         |rule| rule.conflicts.push("x".into()),
         |rule| rule.replaces.push("x".into()),
         |rule| rule.capabilities = driven::Capabilities::NONE,
-        |rule| rule.origins[0].crlf = false,
+        |rule| rule.origins[0].text.clear(),
         |rule| rule.body.push('x'),
         |rule| rule.outline[0].level = 2,
     ];
