@@ -2,17 +2,17 @@
 
 use std::cmp::Reverse;
 use std::env;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
-use driven_format::{RuleSet, write_pack};
+use driven_format::{RuleSet, file_hash, write_pack};
 
 use crate::checks;
 use crate::diagnostics::{Code, Finding, Level, Report};
 use crate::error::{Error, Result};
 use crate::lower::{LoweredRule, lower_persona, lower_rule, lower_workflow};
 use crate::settings::{self, PACK_FILE, PROJECT_FILE, PackSettings, ProjectSettings};
-use crate::source::{Folder, read_folder};
+use crate::source::{Folder, read_folder, read_text};
 use crate::write::write_if_changed;
 
 /// Begins to compile the rules in `folder`.
@@ -205,6 +205,31 @@ impl Compiler {
     pub fn model(self) -> Result<(RuleSet, Report)> {
         let inputs = self.read();
         self.lower_model(inputs)
+    }
+
+    /// One digest of all that a compilation reads; nothing when something can't be read.
+    ///
+    /// Costs a read of the files, no parsing: whoever compiled from the same digest needs not do it again.
+    pub fn fingerprint(self) -> Option<String> {
+        let mut report = Report::default();
+        let mut all = String::new();
+        let mut add = |name: &str, text: &str| {
+            let _ = writeln!(all, "{name:?} {}", file_hash(text.as_bytes()));
+        };
+        let pack_file = self.folder.join(PACK_FILE);
+        for file in self.settings.iter().chain([&pack_file]).filter(|file| file.exists()) {
+            add(&file.to_string_lossy(), &read_text(file, file, &mut report)?.text);
+        }
+        let pack = settings::read_pack(&self.folder, &self.folder, &mut report);
+        let beside =
+            [&pack.personas, &pack.workflows].into_iter().flatten().map(|name| self.folder.join(name));
+        for folder in beside.chain([self.folder.clone()]) {
+            for source in read_folder(&folder, &pack.folders(&self.folder), &mut report).sources {
+                add(&source.file.path.to_string_lossy(), &source.file.text);
+            }
+        }
+        report.settle(Code::default_level);
+        (!report.has_errors()).then(|| format!("{} {}", file_hash(all.as_bytes()), self.cap))
     }
 
     /// The name of the pack's file without its ending.

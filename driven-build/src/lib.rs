@@ -45,8 +45,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use folder::write_folder;
 pub use lift::{lift_pack, rescan};
 pub use lower::split_globs;
-pub use settings::{PACK_FILE, PROJECT_FILE};
+pub use nearest::nearest;
+pub use settings::{Allowance, Approval, PACK_FILE, PROJECT_FILE, ProjectSettings, SyncSettings};
 #[cfg(feature = "sign")]
 pub use sign::{read_key, sign_pack};
-pub use source::RuleSource;
+pub use source::{RuleSource, nfc};
 pub use write::{write_if_changed, write_with};

@@ -1,7 +1,7 @@
 //! The word that somebody may have meant.
 
 /// The known word that `word` is nearest to, when it is near enough to be a slip.
-pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let folded = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     let word = folded(word);
     let distances = known.iter().map(|&candidate| (distance(&word, &folded(candidate)), candidate));

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostics::{Code, Finding, Level, Report, SourceFile};
+use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::source::read_text;
 
@@ -41,18 +42,90 @@ impl PackSettings {
 
 /// What `driven.toml` says.
 #[derive(Clone, Debug)]
-pub(crate) struct ProjectSettings {
+pub struct ProjectSettings {
     /// The rule folder, relative to the file.
-    pub(crate) rules: String,
+    pub rules: String,
     /// Levels that differ from their default.
-    pub(crate) lints: BTreeMap<Code, Level>,
+    pub lints: BTreeMap<Code, Level>,
     /// The longest body that is not called oversized, in bytes.
-    pub(crate) max_body: usize,
+    pub max_body: usize,
+    /// How the rules are written out to assistants.
+    pub sync: SyncSettings,
+    /// Findings that somebody looked at and lets stand.
+    pub allow: Vec<Allowance>,
+    /// A file of findings that were there before the checks were, relative to this one.
+    pub baseline: Option<String>,
+    /// Dependencies whose rules are taken.
+    pub dependencies: Vec<Approval>,
+}
+
+/// `[sync]`: how the rules are written out to assistants.
+#[derive(Clone, Debug, Default)]
+pub struct SyncSettings {
+    /// The assistants; when empty, those that are found in the project.
+    pub targets: Vec<String>,
+    /// `fold`, `skip` or `error`; empty when it is not said.
+    pub unsupported: String,
+    /// Whether what is written is kept out of version control.
+    pub gitignore: bool,
+}
+
+/// `[[allow]]`: a finding that somebody looked at and lets stand.
+#[derive(Clone, Debug, Default)]
+pub struct Allowance {
+    /// The code or the name of the check.
+    pub code: String,
+    /// A glob over paths relative to the project.
+    pub file: String,
+    /// Text that the line must hold; empty for any.
+    pub text: String,
+    /// Why it may stand; must not be empty.
+    pub reason: String,
+}
+
+/// `[[dependencies]]`: a dependency whose rules are taken, as they were when somebody looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// The package.
+    pub package: String,
+    /// Where it comes from, as Cargo writes it; empty for a member of the workspace or a path.
+    pub source: String,
+    /// The digest of the rules that were looked at.
+    pub digest: String,
+    /// Activations beyond `globs` and `agent` that its rules may have.
+    pub grant: Vec<String>,
 }
 
 impl Default for ProjectSettings {
     fn default() -> Self {
-        ProjectSettings { rules: "rules".into(), lints: BTreeMap::new(), max_body: 64 * 1024 }
+        ProjectSettings {
+            rules: "rules".into(),
+            lints: BTreeMap::new(),
+            max_body: 64 * 1024,
+            sync: SyncSettings::default(),
+            allow: Vec::new(),
+            baseline: None,
+            dependencies: Vec::new(),
+        }
+    }
+}
+
+impl ProjectSettings {
+    /// Reads the `driven.toml` in `dir`; the defaults when there is none.
+    ///
+    /// # Errors
+    /// What is wrong in it, as findings.
+    pub fn load(dir: &Path) -> Result<Self> {
+        let mut report = Report::default();
+        let file = dir.join(PROJECT_FILE);
+        let settings = read_project(&file, &file, &mut report);
+        report.settle(Code::default_level);
+        if report.has_errors() { Err(Error::findings(report)) } else { Ok(settings) }
+    }
+
+    /// The level of a check.
+    pub fn level(&self, code: Code) -> Level {
+        self.lints.get(&code).copied().unwrap_or(code.default_level())
     }
 }
 
@@ -90,13 +163,23 @@ pub(crate) fn read_project(path: &Path, shown: &Path, report: &mut Report) -> Pr
     let Some(file) = read_optional(path, shown, report) else { return settings };
     let mut reader = Reader { file: &file, report };
     let Some(table) = reader.parse() else { return settings };
-    for (key, value) in reader.entries(&table, &["rules", "lints", "max-body"]) {
+    let known = ["rules", "max-body", "baseline", "lints", "sync", "allow", "dependencies"];
+    for (key, value) in reader.entries(&table, &known) {
         match key {
             "rules" => settings.rules = reader.text(value),
             "max-body" => settings.max_body = usize::try_from(reader.number(value)).unwrap_or(usize::MAX),
-            _ => {
+            "baseline" => settings.baseline = Some(reader.text(value)),
+            "lints" => {
                 let Some(lints) = reader.table(value) else { continue };
                 settings.lints = reader.lints(lints);
+            }
+            "sync" => settings.sync = reader.sync(value),
+            "allow" => {
+                settings.allow = reader.tables(value).into_iter().map(|one| reader.allowance(one)).collect();
+            }
+            _ => {
+                settings.dependencies =
+                    reader.tables(value).into_iter().map(|one| reader.approval(one)).collect();
             }
         }
     }
@@ -177,6 +260,104 @@ impl<'r> Reader<'r> {
         }
         self.fault(value.span(), "expected a table".into(), "");
         None
+    }
+
+    fn truth(&mut self, value: &Spanned<DeValue<'_>>) -> bool {
+        if let DeValue::Boolean(truth) = value.get_ref() {
+            return *truth;
+        }
+        self.fault(value.span(), "expected true or false".into(), "");
+        false
+    }
+
+    fn texts(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<String> {
+        let DeValue::Array(list) = value.get_ref() else {
+            self.fault(value.span(), "expected a list of texts".into(), "");
+            return Vec::new();
+        };
+        list.iter().map(|one| self.text(one)).collect()
+    }
+
+    /// The tables of `[[name]]`.
+    fn tables<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Vec<&'t Spanned<DeValue<'t>>> {
+        let DeValue::Array(list) = value.get_ref() else {
+            self.fault(value.span(), "expected a list of tables".into(), "write its name in double brackets");
+            return Vec::new();
+        };
+        list.iter().collect()
+    }
+
+    fn sync(&mut self, value: &Spanned<DeValue<'_>>) -> SyncSettings {
+        let mut sync = SyncSettings::default();
+        let Some(table) = self.table(value) else { return sync };
+        for (key, value) in self.entries(table, &["targets", "unsupported", "gitignore"]) {
+            match key {
+                "targets" => sync.targets = self.texts(value),
+                "gitignore" => sync.gitignore = self.truth(value),
+                _ => {
+                    sync.unsupported = self.text(value);
+                    if !matches!(sync.unsupported.as_str(), "fold" | "skip" | "error") {
+                        let message = format!("`{}` is no policy", sync.unsupported);
+                        self.fault(value.span(), message, "a policy is `fold`, `skip` or `error`");
+                    }
+                }
+            }
+        }
+        sync
+    }
+
+    fn allowance(&mut self, value: &Spanned<DeValue<'_>>) -> Allowance {
+        let mut one = Allowance::default();
+        let Some(table) = self.table(value) else { return one };
+        for (key, value) in self.entries(table, &["code", "file", "text", "reason"]) {
+            let text = self.text(value);
+            match key {
+                "code" => {
+                    if !Code::ALL.iter().any(|code| code.as_str() == text || code.lint() == text) {
+                        self.fault(value.span(), format!("`{text}` is no check"), "see docs/diagnostics.md");
+                    }
+                    one.code = text;
+                }
+                "file" => one.file = text,
+                "text" => one.text = text,
+                _ => one.reason = text,
+            }
+        }
+        if one.code.is_empty() || one.file.is_empty() || one.reason.trim().is_empty() {
+            let hint = "give `code`, `file` (a glob) and `reason`";
+            self.fault(value.span(), "this lets nothing stand".into(), hint);
+        }
+        one
+    }
+
+    fn approval(&mut self, value: &Spanned<DeValue<'_>>) -> Approval {
+        let mut one = Approval::default();
+        let Some(table) = self.table(value) else { return one };
+        for (key, value) in self.entries(table, &["package", "source", "digest", "grant"]) {
+            match key {
+                "package" => one.package = self.text(value),
+                "source" => one.source = self.text(value),
+                "digest" => one.digest = self.text(value),
+                _ => {
+                    one.grant = self.texts(value);
+                    if let Some(word) =
+                        one.grant.iter().find(|word| !matches!(word.as_str(), "always" | "manual"))
+                    {
+                        let message = format!("`{word}` can't be granted");
+                        self.fault(
+                            value.span(),
+                            message,
+                            "beyond `globs` and `agent` there are `always` and `manual`",
+                        );
+                    }
+                }
+            }
+        }
+        if one.package.is_empty() || one.digest.is_empty() {
+            let hint = "let `driven deps accept` write it";
+            self.fault(value.span(), "a dependency has `package`, `source` and `digest`".into(), hint);
+        }
+        one
     }
 
     fn capabilities(&mut self, value: &Spanned<DeValue<'_>>) -> Capabilities {

@@ -171,8 +171,13 @@ impl Walk<'_> {
     }
 }
 
+/// Text in the form that ids have.
+pub fn nfc(text: &str) -> String {
+    text.nfc().collect()
+}
+
 fn join_id(parent: &str, name: &str) -> String {
-    let name: String = name.nfc().collect();
+    let name = nfc(name);
     if parent.is_empty() { name } else { format!("{parent}/{name}") }
 }
 

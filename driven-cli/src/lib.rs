@@ -101,6 +101,12 @@ impl From<driven_build::Error> for Failure {
     }
 }
 
+impl From<driven_assistants::Error> for Failure {
+    fn from(err: driven_assistants::Error) -> Self {
+        Failure::new(err.code(), err.to_string()).hint(err.hint())
+    }
+}
+
 impl From<driven_format::Error> for Failure {
     fn from(err: driven_format::Error) -> Self {
         driven::Error::from(err).into()

@@ -3,13 +3,16 @@
 mod build;
 mod completions;
 mod convert;
+mod import;
 mod init;
 mod inspect;
 mod keygen;
 mod matching;
 mod sign;
+mod sync;
 mod validate;
 mod verify;
+mod watching;
 
 use clap::Subcommand;
 
@@ -23,6 +26,8 @@ pub(crate) enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     Match(matching::Match),
+    Sync(sync::Sync),
+    Import(import::Import),
     Convert(convert::Convert),
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
@@ -38,6 +43,8 @@ impl Command {
             Command::Build(command) => command.run(output),
             Command::Inspect(command) => command.run(output),
             Command::Match(command) => command.run(output),
+            Command::Sync(command) => command.run(output),
+            Command::Import(command) => command.run(output),
             Command::Convert(command) => command.run(output),
             Command::Keygen(command) => command.run(output),
             Command::Sign(command) => command.run(output),

@@ -6,10 +6,12 @@ mod cli;
 mod corrupt;
 mod diagnostics;
 mod embed;
-
 mod format;
+mod harness;
+mod import;
 mod matching;
 mod outline;
 mod roundtrip;
 mod secrets;
 mod seeds;
+mod sync;
