@@ -36,6 +36,9 @@ pub struct Assistant {
     /// Files in the project's root that it reads as well.
     #[serde(default)]
     pub reads: Vec<String>,
+    /// `@path` in its files takes in another file.
+    #[serde(default)]
+    pub imports: bool,
     /// Of `reads`, only the first that exists is read.
     #[serde(default)]
     pub first_match: bool,

@@ -5,7 +5,6 @@
 //! byte as the rule's origin, so that an export gives the same file again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use std::path::Path;
 
 use driven_build::rescan;
@@ -15,14 +14,9 @@ use crate::catalog::{Assistant, Entries, assistants, find};
 use crate::error::Result;
 use crate::head::{self, Meaning};
 use crate::tree::Tree;
-use crate::{globs, movers, project, settings};
+use crate::walk::{Note, Walk};
+use crate::{globs, movers, settings};
 
-/// No more folders and files than these are looked at.
-const MOST_ENTRIES: usize = 250_000;
-/// Folders are followed no deeper.
-const MOST_DEPTH: usize = 32;
-/// Folders that hold what others wrote.
-const PASSED_OVER: [&str; 4] = [".git", "node_modules", "target", project::STATE_FOLDER];
 /// Two rules that share this part of the lines of the smaller are near-duplicates, in percent.
 const SIMILAR: usize = 70;
 
@@ -39,15 +33,6 @@ pub struct Imported {
     pub similar: Vec<(String, String, usize)>,
     /// The assistants that the rules came from, or that a foreign configuration names.
     pub targets: Vec<String>,
-}
-
-/// Something that was passed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// The file.
-    pub path: String,
-    /// Why.
-    pub message: String,
 }
 
 /// A file that an assistant reads, taken apart.
@@ -100,7 +85,7 @@ pub(crate) struct Look {
 
 impl Look {
     pub(crate) fn note(&mut self, path: &str, message: impl Into<String>) {
-        self.out.notes.push(Note { path: path.into(), message: message.into() });
+        self.out.notes.push(Note::new(path, &message.into()));
     }
 
     /// The text of a file that was not read yet.
@@ -116,8 +101,7 @@ impl Look {
             Ok(None) => None,
             Err(err) => {
                 if self.seen.insert(path.into()) {
-                    let message = err.to_string();
-                    self.note(path, message.strip_prefix(&format!("{path}: ")).unwrap_or(&message));
+                    self.note(path, err.to_string());
                 }
                 None
             }
@@ -127,8 +111,7 @@ impl Look {
     /// The files below a folder, in order; `deep` also those in folders below it.
     pub(crate) fn files(&mut self, dir: &str, ending: &str, deep: bool) -> Vec<String> {
         let mut found = Vec::new();
-        let mut walk = Walk { look: self, left: MOST_ENTRIES };
-        walk.folder(dir, if deep { MOST_DEPTH } else { 0 }, false, &mut |path| {
+        Walk::of_folder(deep).run(&self.tree, dir, &mut self.out.notes, &mut |path| {
             if path.ends_with(ending) {
                 found.push(path.to_owned());
             }
@@ -197,8 +180,7 @@ impl Look {
             return;
         }
         let mut found = Vec::new();
-        let mut walk = Walk { look: self, left: MOST_ENTRIES };
-        walk.folder("", MOST_DEPTH, true, &mut |path| {
+        Walk::of_project().run(&self.tree, "", &mut self.out.notes, &mut |path| {
             if let Some((folder, name)) = path.rsplit_once('/')
                 && let Some(assistant) = names.get(name)
             {
@@ -240,53 +222,6 @@ impl Look {
         }
         let front = front.to_owned();
         self.found.push(Found { path, owner: &assistant.id, id, meaning, front, body, targets: Vec::new() });
-    }
-}
-
-/// A walk in order of names, through no links.
-struct Walk<'w> {
-    look: &'w mut Look,
-    left: usize,
-}
-
-impl Walk<'_> {
-    fn folder(&mut self, dir: &str, depth: usize, whole_project: bool, found: &mut dyn FnMut(&str)) {
-        match self.look.tree.has_folder(dir) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(err) => {
-                let message = err.to_string();
-                return self.look.note(dir, message.strip_prefix(&format!("{dir}: ")).unwrap_or(&message));
-            }
-        }
-        let real = self.look.tree.root().join(dir);
-        let Ok(entries) = fs::read_dir(&real) else {
-            return self.look.note(dir, "the folder can't be read");
-        };
-        let mut names: Vec<(String, fs::FileType)> = Vec::new();
-        for entry in entries.flatten() {
-            if self.left == 0 {
-                self.look.note(dir, format!("more than {MOST_ENTRIES} entries; the rest was not looked at"));
-                return;
-            }
-            self.left -= 1;
-            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
-            names.push((name, kind));
-        }
-        names.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, kind) in names {
-            let path = if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") };
-            if kind.is_file() {
-                found(&path);
-            } else if kind.is_symlink() && !whole_project {
-                self.look.note(&path, "a symbolic link; it is not followed");
-            } else if kind.is_dir() && depth > 0 {
-                let apart = PASSED_OVER.contains(&name.as_str()) || whole_project && name.starts_with('.');
-                if !apart && self.left > 0 {
-                    self.folder(&path, depth - 1, whole_project, found);
-                }
-            }
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod block;
 pub mod catalog;
+pub mod check;
 mod error;
 pub mod globs;
 pub mod head;
@@ -11,9 +12,12 @@ pub mod import;
 mod movers;
 pub mod plan;
 mod project;
+mod quality;
 pub mod render;
 pub mod settings;
 mod tree;
+mod walk;
 
 pub use error::{Error, ErrorKind, Result};
 pub use project::{Change, Changes, Project, STATE_FOLDER, Warning, diff, found_in};
+pub use walk::Note;

@@ -226,6 +226,11 @@ impl Project {
         self.tree.root()
     }
 
+    /// Whether driven wrote a file as it is, whole.
+    pub(crate) fn wrote(&self, path: &str, text: &str) -> bool {
+        self.state.files.get(path).is_some_and(|record| record.kind == "file" && record.whole == digest(text))
+    }
+
     /// Whether the project has a folder; remembered, since the plan depends on it.
     pub fn has_folder(&self, path: &str) -> bool {
         let there = self.looks_at_folder(path);

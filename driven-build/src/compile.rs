@@ -3,14 +3,18 @@
 use std::cmp::Reverse;
 use std::env;
 use std::fmt::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use driven_format::{RuleSet, file_hash, write_pack};
+use driven_format::{Rule, RuleSet, file_hash, write_pack};
 
 use crate::checks;
-use crate::diagnostics::{Code, Finding, Level, Report};
+use crate::diagnostics::{Code, Finding, Level, Report, SourceFile};
 use crate::error::{Error, Result};
+use crate::judge::Judge;
 use crate::lower::{LoweredRule, lower_persona, lower_rule, lower_workflow};
+use crate::security;
 use crate::settings::{self, PACK_FILE, PROJECT_FILE, PackSettings, ProjectSettings};
 use crate::source::{Folder, read_folder, read_text};
 use crate::write::write_if_changed;
@@ -73,6 +77,19 @@ pub struct Compiled {
     pub report: Report,
 }
 
+/// A rule, its file, and where its parts stand there.
+#[derive(Clone, Debug)]
+pub struct RuleText {
+    /// The rule.
+    pub rule: Rule,
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// Where its body begins.
+    pub body_start: usize,
+    /// Where each of its globs stands.
+    pub globs: Vec<Range<usize>>,
+}
+
 impl Compiler {
     fn new(folder: PathBuf) -> Self {
         Compiler {
@@ -105,6 +122,11 @@ impl Compiler {
     pub fn settings(mut self, file: impl Into<PathBuf>) -> Self {
         self.settings = Some(file.into());
         self
+    }
+
+    /// The project's settings that judge it.
+    pub fn settings_file(&self) -> Option<&Path> {
+        self.settings.as_deref()
     }
 
     /// Turns errors of checks into warnings, as rustc's option of that name.
@@ -189,6 +211,19 @@ impl Compiler {
         self.lower(inputs)
     }
 
+    /// Every finding before it is judged, and the rules that could be read.
+    pub fn findings(self) -> (Report, Vec<RuleText>) {
+        let Inputs { mut report, settings, pack, rules, .. } = self.read();
+        checks::check(&rules, pack.manifest.capabilities, settings.max_body, &mut report);
+        let texts = rules.into_iter().map(|lowered| RuleText {
+            rule: lowered.rule,
+            file: lowered.file,
+            body_start: lowered.places.body_start,
+            globs: lowered.places.globs,
+        });
+        (report, texts.collect())
+    }
+
     /// Only looks: every finding, and no pack.
     pub fn check(self) -> Report {
         let inputs = self.read();
@@ -268,17 +303,13 @@ impl Compiler {
     fn lower_model(&self, inputs: Inputs) -> Result<(RuleSet, Report)> {
         let Inputs { mut report, settings, pack, rules, mut set, .. } = inputs;
         checks::check(&rules, pack.manifest.capabilities, settings.max_body, &mut report);
-        let cap = self.cap;
-        report.settle(|code| {
-            let level = settings.lints.get(&code).copied().unwrap_or(code.default_level());
-            if cap && is_check(code) { level.min(Level::Warn) } else { level }
-        });
+        let root = self.settings.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let judgement = Judge::new(&settings, root)?.cap(self.cap).judge(&mut report);
         if report.has_errors() {
             return Err(Error::findings(report));
         }
         set.manifest = pack.manifest;
-        set.manifest.capped =
-            report.findings().iter().any(|finding| finding.code() == Code::UngrantedCapability);
+        set.manifest.capped = judgement.is_capped;
         set.rules = rules.into_iter().map(|lowered| lowered.rule).collect();
         set.rules.sort_by(|a, b| (Reverse(a.priority), &a.id).cmp(&(Reverse(b.priority), &b.id)));
         Ok((set, report))
@@ -306,22 +337,6 @@ impl Compiler {
     }
 }
 
-/// Whether a finding is of a check, so that `cap_lints_warn` may weaken it; the others leave nothing to build.
-fn is_check(code: Code) -> bool {
-    !matches!(
-        code,
-        Code::Unreadable
-            | Code::NotText
-            | Code::TooLarge
-            | Code::BadLink
-            | Code::NoRules
-            | Code::BadFrontmatter
-            | Code::BadId
-            | Code::DuplicateId
-            | Code::BadSettings
-    )
-}
-
 /// All that was read.
 struct Inputs {
     report: Report,
@@ -340,6 +355,7 @@ impl Inputs {
                 .push(finding.hint("a rule is a file that ends in `.md`, `.mdc` or `.instructions.md`"));
         }
         for source in &folder.sources {
+            security::check_text(&source.file, &mut self.report);
             self.rules.extend(lower_rule(source, &mut self.report));
         }
     }
@@ -353,9 +369,11 @@ impl Inputs {
             read_folder(&real, &[], report).sources
         };
         for source in open(&self.pack.personas, &mut self.linked, &mut self.report) {
+            security::check_text(&source.file, &mut self.report);
             self.set.personas.extend(lower_persona(&source, &mut self.report));
         }
         for source in open(&self.pack.workflows, &mut self.linked, &mut self.report) {
+            security::check_text(&source.file, &mut self.report);
             self.set.workflows.extend(lower_workflow(&source, &mut self.report));
         }
         if root.join(PACK_FILE).exists() {

@@ -65,6 +65,21 @@ pub struct Fault {
     pub message: String,
 }
 
+/// Where the body of a file begins, whether its head parses or not.
+pub fn body_start(text: &str) -> usize {
+    let bom = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+    let Some(mut line) = fence_end(text, bom) else { return bom };
+    loop {
+        if let Some(next) = fence_end(text, line) {
+            return next;
+        }
+        match text[line..].find('\n') {
+            Some(at) => line += at + 1,
+            None => return bom,
+        }
+    }
+}
+
 /// Reads the head of a file; a file without one is all body.
 pub fn read(text: &str) -> Result<Frontmatter, Fault> {
     let bom = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };

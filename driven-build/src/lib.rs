@@ -16,6 +16,7 @@
 //! # Features
 //! - `sign`: signs packs with an Ed25519 key.
 //! - `json`: packs as JSON and back.
+//! - `secrets`: looks for secrets in the text too.
 //! - `pure`: BLAKE3 without a C compiler.
 
 #![forbid(unsafe_code)]
@@ -29,20 +30,25 @@ mod folder;
 pub mod frontmatter;
 #[cfg(feature = "json")]
 pub mod json;
+mod judge;
 mod lift;
 mod lower;
 mod nearest;
 pub mod outline;
+#[cfg(feature = "secrets")]
+mod secrets;
+pub mod security;
 mod settings;
 #[cfg(feature = "sign")]
 mod sign;
 mod source;
 mod write;
 
-pub use compile::{Compiled, Compiler, project, rules};
+pub use compile::{Compiled, Compiler, RuleText, project, rules};
 pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::write_folder;
+pub use judge::{Baseline, Judge, Judgement};
 pub use lift::{lift_pack, rescan};
 pub use lower::split_globs;
 pub use nearest::nearest;

@@ -8,6 +8,8 @@
 mod commands;
 mod files;
 mod output;
+mod ready_made;
+mod sarif;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -115,7 +115,7 @@ fn finding_json(finding: &Finding) -> Value {
         "level": finding.level().as_str(),
         "message": finding.message(),
         "hint": finding.hint_text(),
-        "path": finding.path().to_string_lossy(),
+        "file": finding.path().to_string_lossy(),
         "line": place.map(|(line, _)| line),
         "column": place.map(|(_, column)| column),
     })

@@ -13,6 +13,7 @@
 //! - `trust`: Ed25519 keys, signing and verifying.
 //! - `pure`: BLAKE3 without a C compiler.
 //! - `serde`: `serde` traits on the model.
+//! - `hidden`: finds text that people don't see and models read.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -29,6 +30,8 @@ mod digest;
 mod error;
 pub mod glob;
 mod hash;
+#[cfg(feature = "hidden")]
+pub mod hidden;
 mod model;
 mod sections;
 mod signatures;

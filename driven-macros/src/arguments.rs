@@ -4,7 +4,7 @@ use proc_macro::{Span, TokenStream, TokenTree};
 
 use crate::Fault;
 
-const KEYS: [&str; 3] = ["pack", "file", "trust"];
+const KEYS: [&str; 4] = ["pack", "file", "trust", "cap_lints"];
 
 /// A string that the user wrote.
 pub(crate) struct Text {
@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
     pub(crate) pack: Option<Text>,
     pub(crate) file: Option<Text>,
     pub(crate) trust: Option<Text>,
+    /// `warn`: hidden text in a ready-made pack stops nothing.
+    pub(crate) cap_lints: Option<Text>,
 }
 
 pub(crate) fn parse(input: TokenStream) -> Result<Arguments, Fault> {
@@ -49,7 +51,8 @@ pub(crate) fn parse(input: TokenStream) -> Result<Arguments, Fault> {
         Some(token @ TokenTree::Ident(_)) => token,
         other => return Err(Fault::new(other.map_or_else(Span::call_site, |token| token.span()), expected)),
     };
-    let mut arguments = Arguments { krate, head, module, pack: None, file: None, trust: None };
+    let mut arguments =
+        Arguments { krate, head, module, pack: None, file: None, trust: None, cap_lints: None };
     while let Some(comma) = tokens.next() {
         if !is_punct(&comma, ',') {
             return Err(Fault::new(comma.span(), "expected `,`"));
@@ -63,6 +66,9 @@ pub(crate) fn parse(input: TokenStream) -> Result<Arguments, Fault> {
             "`pack` and `file` exclude each other: one names a pack of the build script, the other a ready-made one",
         ));
     }
+    if let Some(cap) = arguments.cap_lints.as_ref().filter(|cap| cap.value != "warn") {
+        return Err(Fault::new(cap.span, "expected `cap_lints = \"warn\"`"));
+    }
     Ok(arguments)
 }
 
@@ -75,7 +81,7 @@ fn argument(
     if !KEYS.contains(&name.as_str()) {
         return Err(Fault::new(
             key.span(),
-            format!("unknown argument `{name}`, expected `pack`, `file` or `trust`"),
+            format!("unknown argument `{name}`, expected `pack`, `file`, `trust` or `cap_lints`"),
         ));
     }
     let equals = tokens.next();
@@ -92,6 +98,7 @@ fn argument(
     let slot = match name.as_str() {
         "pack" => &mut arguments.pack,
         "file" => &mut arguments.file,
+        "cap_lints" => &mut arguments.cap_lints,
         _ => &mut arguments.trust,
     };
     if slot.is_some() {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::files::{self, Kind};
 use crate::output::Output;
+use crate::ready_made;
 use crate::{Exit, Failure, Outcome};
 
 /// Convert between a rule folder, a pack and JSON
@@ -66,7 +67,7 @@ impl Convert {
         let shown = self.input.display();
         if bytes.starts_with(&driven_format::MAGIC[..4]) {
             let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.input))?;
-            return Ok(Some(set));
+            return self.checked(set, output);
         }
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
         if !text.trim_start().starts_with('{') {
@@ -74,6 +75,17 @@ impl Convert {
         }
         let set =
             json_form::from_json(text).map_err(|err| Failure::new(err.code(), format!("{shown}: {err}")))?;
+        self.checked(set, output)
+    }
+
+    /// A set that came ready-made: hidden text in it is no less hidden for that.
+    fn checked(&self, mut set: RuleSet, output: &mut Output) -> Result<Option<RuleSet>, Failure> {
+        let cap = self.cap_lints.is_some();
+        let clean = ready_made::may_pass(&set, &self.input, Path::new("."), false, output)?;
+        if !clean && !cap {
+            return Ok(None);
+        }
+        set.manifest.capped |= !clean;
         Ok(Some(set))
     }
 

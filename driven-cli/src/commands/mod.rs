@@ -39,7 +39,7 @@ impl Command {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         match self {
             Command::Init(command) => command.run(output),
-            Command::Validate(command) => Ok(command.run(output)),
+            Command::Validate(command) => command.run(output),
             Command::Build(command) => command.run(output),
             Command::Inspect(command) => command.run(output),
             Command::Match(command) => command.run(output),

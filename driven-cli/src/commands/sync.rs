@@ -10,11 +10,12 @@ use driven_assistants::catalog::{Assistant, Mode, assistants, find};
 use driven_assistants::plan::{Options, Plan, plan, plan_all};
 use driven_assistants::render::Policy;
 use driven_assistants::{Change, Changes, Project, STATE_FOLDER, diff, found_in};
-use driven_build::{ErrorKind, PROJECT_FILE, ProjectSettings, printable};
+use driven_build::{ErrorKind, PROJECT_FILE, ProjectSettings, lift_pack, printable};
 use driven_format::file_hash;
 use serde_json::{Value, json};
 
 use crate::output::Output;
+use crate::ready_made;
 use crate::{Exit, Failure, Outcome};
 
 /// Write the rules out to every assistant's own files
@@ -47,6 +48,9 @@ pub(crate) struct Sync {
     /// Fail when an assistant can't say what a rule says
     #[arg(long)]
     strict: bool,
+    /// Turn errors of checks into warnings
+    #[arg(long, value_parser = ["warn"])]
+    cap_lints: Option<String>,
     /// The project's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     root: PathBuf,
@@ -240,9 +244,18 @@ impl Sync {
         let source = self.source()?;
         if source.is_file() {
             let pack = PackBuf::open(&source)?;
+            let set =
+                lift_pack(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(&source))?;
+            if !ready_made::may_pass(&set, &source, &self.root, self.cap_lints.is_some(), output)? {
+                return Ok(None);
+            }
             return Ok(Some(Bytes::File(pack, source)));
         }
-        match driven_build::project(&source).try_compile() {
+        let mut compiler = driven_build::project(&source);
+        if self.cap_lints.is_some() {
+            compiler = compiler.cap_lints_warn();
+        }
+        match compiler.try_compile() {
             Ok(compiled) => {
                 output.findings(&compiled.report);
                 Ok(Some(Bytes::Built(compiled.pack)))

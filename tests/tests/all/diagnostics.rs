@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use driven_build::Code;
+use driven_assistants::check::{Scope, check};
+use driven_build::{Code, Judge, ProjectSettings};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/diagnostics");
 
@@ -64,10 +65,14 @@ fn lay_out(fixture: &str, root: &Path) -> String {
 
 /// All findings of a fixture as they are printed, without the folder's own path.
 fn run(root: &Path) -> String {
-    let settings = root.join("driven.toml");
+    let file = root.join("driven.toml");
     let compiler = driven_build::rules(root.join("rules"));
-    let compiler = if settings.exists() { compiler.settings(settings) } else { compiler };
-    let report = compiler.check();
+    let compiler = if file.exists() { compiler.settings(file) } else { compiler };
+    let (mut report, rules) = compiler.findings();
+    let settings = ProjectSettings::load(root).unwrap_or_default();
+    let scope = Scope { targets: &settings.sync.targets, rules: &rules, files: true };
+    report.extend(check(root, root, &scope).unwrap().report);
+    Judge::new(&settings, root).unwrap().judge(&mut report);
     let rendered: Vec<String> = report.findings().iter().map(|finding| finding.render(false)).collect();
     let text = rendered.join("\n\n").replace(&format!("{}/", root.display()), "");
     if text.is_empty() { "clean\n".into() } else { text + "\n" }

@@ -1,0 +1,726 @@
+//! Text that people don't see and models read: invisible characters, controls, look-alikes.
+//!
+//! Context decides: a joiner between Persian letters, in an emoji or behind a
+//! Hindi virama is writing; between Latin letters it is a channel. Characters
+//! that no writing needs (tags, bidi overrides, variation selectors 17 to 256 on
+//! anything but ideographs) are always reported. Scripts and look-alikes are
+//! those of Unicode (UAX 24, UTS 39). Knows nothing of files and of levels.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use unicode_script::{Script, UnicodeScript};
+use unicode_security::skeleton;
+
+/// What kind of hidden text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HiddenKind {
+    /// Unicode tags: a copy of ASCII that nothing shows.
+    Tag,
+    /// Controls that reorder what is shown.
+    Bidi,
+    /// Zero-width and other characters without a shape, where no writing has them.
+    Invisible,
+    /// Variation selectors where there is nothing to vary.
+    VariationSelector,
+    /// Letters that are blank.
+    Filler,
+    /// A soft hyphen within a word.
+    SoftHyphen,
+    /// C0 and C1 controls, also those that begin a terminal's commands.
+    Control,
+    /// U+2028 and U+2029, which some readers take for the end of a line.
+    LineSeparator,
+    /// A letter of another script in the place of a Latin one.
+    LookAlike,
+}
+
+/// A place with hidden text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// What kind it is.
+    pub kind: HiddenKind,
+    /// Where, in bytes.
+    pub range: Range<usize>,
+    /// How many characters.
+    pub count: usize,
+    /// The code points, or for a look-alike the word; what a channel carries, where that can be read.
+    pub detail: String,
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (one, many) = match self.kind {
+            HiddenKind::Tag => {
+                ("a tag character, which nothing shows", "tag characters, which nothing shows")
+            }
+            HiddenKind::Bidi => {
+                ("a control that reorders what is shown", "controls that reorder what is shown")
+            }
+            HiddenKind::Invisible => ("an invisible character", "invisible characters"),
+            HiddenKind::VariationSelector => {
+                ("a variation selector with nothing to vary", "variation selectors with nothing to vary")
+            }
+            HiddenKind::Filler => ("a blank letter", "blank letters"),
+            HiddenKind::SoftHyphen => ("a soft hyphen within a word", "soft hyphens within a word"),
+            HiddenKind::Control => ("a control character", "control characters"),
+            HiddenKind::LineSeparator => {
+                ("a line separator that nothing shows", "line separators that nothing shows")
+            }
+            HiddenKind::LookAlike => return f.write_str(&self.detail),
+        };
+        if self.count == 1 {
+            return write!(f, "{one}: {}", self.detail);
+        }
+        write!(f, "{} {many}: {}", self.count, self.detail)
+    }
+}
+
+/// Finds all hidden text, in order.
+///
+/// ```
+/// let found = driven_format::hidden::find("Be\u{200B}fore");
+/// assert_eq!(found[0].range, 2..5);
+/// assert!(driven_format::hidden::find("نامه‌ای 👩‍💻 🏴󠁧󠁢󠁳󠁣󠁴󠁿 kΩ").is_empty());
+/// ```
+pub fn find(text: &str) -> Vec<Hidden> {
+    let mut finder = Finder { text, found: Vec::new(), word: None, has_words: [None; 2], code: (0, false) };
+    let mut at = 0;
+    while let Some(next) = next_suspect(text.as_bytes(), at) {
+        at = finder.look(next);
+    }
+    finder.found
+}
+
+/// The text without what is invisible; look-alikes stay, since what was meant is a matter of judgement.
+pub fn strip(text: &str) -> String {
+    let mut out = String::new();
+    let mut at = 0;
+    for hidden in find(text).into_iter().filter(|hidden| hidden.kind != HiddenKind::LookAlike) {
+        out.push_str(&text[at..hidden.range.start]);
+        if hidden.kind == HiddenKind::LineSeparator {
+            out.push('\n');
+        }
+        at = hidden.range.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The next byte that is not plain ASCII text: eight at a time, since macros run this unoptimised.
+fn next_suspect(bytes: &[u8], from: usize) -> Option<usize> {
+    // The high bit of each byte that is `value`; exact where no byte has its own high bit set.
+    let equal = |word: u64, value: u64| {
+        let differs = word ^ (ONES * value);
+        HIGH & !(differs.wrapping_add(HIGH - ONES) | differs)
+    };
+    let mut at = from;
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let beyond = word & HIGH;
+        let low = !(word | HIGH).wrapping_sub(ONES * 0x20) & HIGH;
+        if beyond | low != 0 && beyond | (low & !equal(word, 0x0A) & !equal(word, 0x09)) != 0 {
+            break;
+        }
+        if equal(word, 0x7F) != 0 {
+            break;
+        }
+        at += 8;
+    }
+    let is_suspect = |byte: &u8| *byte >= 0x7F || *byte < 0x20 && !matches!(*byte, b'\n' | b'\t');
+    bytes[at..].iter().position(is_suspect).map(|found| at + found)
+}
+
+struct Finder<'t> {
+    text: &'t str,
+    found: Vec<Hidden>,
+    /// The word that was looked at last.
+    word: Option<Range<usize>>,
+    /// Whether the text has Cyrillic and Greek words of its own.
+    has_words: [Option<bool>; 2],
+    /// Up to where fences were counted, and whether that lies in a fenced block.
+    code: (usize, bool),
+}
+
+/// How far a look around goes, in bytes: one line may be all of a file.
+const AROUND: usize = 512;
+
+impl Finder<'_> {
+    /// Looks at the character at `at`, and gives where to go on.
+    fn look(&mut self, at: usize) -> usize {
+        let Some(char) = self.text[at..].chars().next() else { return self.text.len() };
+        let end = at + char.len_utf8();
+        if let Some(kind) = self.kind(char, at, end) {
+            return self.push(kind, at);
+        }
+        if char.is_alphabetic() {
+            return self.look_at_word(at);
+        }
+        end
+    }
+
+    /// Reports a run of characters of one kind.
+    fn push(&mut self, kind: HiddenKind, start: usize) -> usize {
+        let mut end = start;
+        let mut count = 0;
+        let mut detail = String::new();
+        let mut message = String::new();
+        for char in self.text[start..].chars() {
+            let next = end + char.len_utf8();
+            if self.kind(char, end, next) != Some(kind) {
+                break;
+            }
+            end = next;
+            count += 1;
+            if count <= 4 {
+                let gap = if count > 1 { " " } else { "" };
+                let _ = fmt::Write::write_fmt(&mut detail, format_args!("{gap}U+{:04X}", u32::from(char)));
+            }
+            message.extend(carried(char));
+        }
+        if count > 4 {
+            detail.push_str(" …");
+        }
+        let reads = message.chars().filter(char::is_ascii_alphanumeric).count();
+        if reads > 3 {
+            let shown: String = message.chars().filter(|char| !char.is_control()).take(80).collect();
+            let _ = fmt::Write::write_fmt(&mut detail, format_args!("; they read \"{shown}\""));
+        }
+        self.found.push(Hidden { kind, range: start..end, count, detail });
+        end
+    }
+
+    fn before(&self, at: usize) -> Option<char> {
+        self.text[..at].chars().next_back()
+    }
+
+    fn after(&self, end: usize) -> Option<char> {
+        self.text[end..].chars().next()
+    }
+
+    /// What is looked at around a place.
+    fn around(&self, range: &Range<usize>) -> Range<usize> {
+        let start = self.text.ceil_char_boundary(range.start.saturating_sub(AROUND));
+        let end = self.text.floor_char_boundary((range.end + AROUND).min(self.text.len()));
+        start.min(range.start)..end.max(range.end)
+    }
+
+    /// The line around a place.
+    fn line(&self, at: usize) -> &str {
+        let around = self.around(&(at..at));
+        let start =
+            self.text[around.start..at].rfind('\n').map_or(around.start, |end| around.start + end + 1);
+        let end = self.text[at..around.end].find('\n').map_or(around.end, |len| at + len);
+        &self.text[start..end]
+    }
+
+    /// What a character is where it stands; nothing when it is writing.
+    fn kind(&self, char: char, at: usize, end: usize) -> Option<HiddenKind> {
+        let (before, after) = (self.before(at), self.after(end));
+        let hidden = match char {
+            '\r' => after.is_some_and(|after| !matches!(after, '\n' | '\r')),
+            '\u{C}' | '\n' | '\t' => false,
+            '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' => true,
+            _ => return self.kind_beyond_controls(char, at, before, after),
+        };
+        hidden.then_some(HiddenKind::Control)
+    }
+
+    fn kind_beyond_controls(
+        &self,
+        char: char,
+        at: usize,
+        before: Option<char>,
+        after: Option<char>,
+    ) -> Option<HiddenKind> {
+        let is = |char: Option<char>, test: fn(char) -> bool| char.is_some_and(test);
+        match char {
+            '\u{E0000}'..='\u{E007F}' => (!self.is_flag(at)).then_some(HiddenKind::Tag),
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Some(HiddenKind::Bidi),
+            '\u{200E}' | '\u{200F}' | '\u{61C}' => {
+                let has_letters = self.line(at).chars().any(is_right_to_left);
+                (!has_letters || before == Some(char)).then_some(HiddenKind::Bidi)
+            }
+            '\u{200C}' => (!joins(before, after)).then_some(HiddenKind::Invisible),
+            '\u{200D}' => {
+                let in_emoji = is(before, is_emoji_part) && is(after, is_symbol);
+                (!joins(before, after) && !in_emoji).then_some(HiddenKind::Invisible)
+            }
+            '\u{200B}' => {
+                let breaks = is(before, has_no_spaces) && is(after, has_no_spaces);
+                (!breaks).then_some(HiddenKind::Invisible)
+            }
+            '\u{FEFF}' => (at != 0).then_some(HiddenKind::Invisible),
+            '\u{34F}' => (!is(before, is_right_to_left)).then_some(HiddenKind::Invisible),
+            '\u{180B}'..='\u{180D}' | '\u{180F}' => {
+                let varies = is(before, |char| char.script() == Script::Mongolian);
+                (!varies).then_some(HiddenKind::VariationSelector)
+            }
+            '\u{FE00}'..='\u{FE0F}' => {
+                (!varies(before, char, after)).then_some(HiddenKind::VariationSelector)
+            }
+            '\u{E0100}'..='\u{E01EF}' => {
+                let ideograph = is(before, |char| char.script() == Script::Han);
+                // Registered collections go no further on any ideograph that is in use.
+                (!ideograph || char > '\u{E011F}').then_some(HiddenKind::VariationSelector)
+            }
+            '\u{115F}' | '\u{1160}' => {
+                let jamo = is(before, is_jamo) || is(after, is_jamo);
+                (!jamo).then_some(HiddenKind::Filler)
+            }
+            '\u{3164}' | '\u{FFA0}' | '\u{17B4}' | '\u{17B5}' => Some(HiddenKind::Filler),
+            '\u{2800}' => {
+                let is_braille = |char: char| matches!(char, '\u{2801}'..='\u{28FF}');
+                (!self.line(at).chars().any(is_braille)).then_some(HiddenKind::Filler)
+            }
+            '\u{AD}' => {
+                let within = is(before, char::is_alphanumeric) && is(after, char::is_alphanumeric);
+                let run = before == Some(char) || after == Some(char);
+                (within || run).then_some(HiddenKind::SoftHyphen)
+            }
+            '\u{2028}' | '\u{2029}' => Some(HiddenKind::LineSeparator),
+            '\u{180E}'
+            | '\u{2060}'..='\u{2065}'
+            | '\u{206A}'..='\u{206F}'
+            | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{FFFE}'
+            | '\u{FFFF}'
+            | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0080}'..='\u{E00FF}'
+            | '\u{E01F0}'..='\u{E0FFF}' => Some(HiddenKind::Invisible),
+            _ => None,
+        }
+    }
+
+    /// Whether a tag belongs to a flag: a black flag, up to six letters or digits, and the end of tags.
+    fn is_flag(&self, at: usize) -> bool {
+        let is_tag = |char: &char| matches!(char, '\u{E0000}'..='\u{E007F}');
+        let tags_before = self.text[..at].chars().rev().take_while(is_tag).take(8).count();
+        if tags_before == 8 {
+            return false;
+        }
+        let mut head = self.text[..at].chars().rev().skip(tags_before);
+        let start = at - tags_before * 4;
+        let tags: Vec<char> = self.text[start..].chars().take_while(is_tag).take(9).collect();
+        let Some((end, name)) = tags.split_last() else { return false };
+        let spells = |char: &char| matches!(char, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}');
+        head.next() == Some('\u{1F3F4}')
+            && *end == '\u{E007F}'
+            && (3..=6).contains(&name.len())
+            && name.iter().all(spells)
+    }
+
+    /// Looks at the word around a letter beyond ASCII, and gives where it ends.
+    fn look_at_word(&mut self, at: usize) -> usize {
+        let in_word =
+            |char: char| char.is_alphanumeric() || char == '_' || char.script() == Script::Inherited;
+        let start = self.text[..at]
+            .rfind(|char| !in_word(char))
+            .map_or(0, |before| before + self.text[before..].chars().next().map_or(1, char::len_utf8));
+        let len = self.text[at..].find(|char| !in_word(char)).unwrap_or(self.text.len() - at);
+        let range = start..at + len;
+        if self.word.as_ref() != Some(&range) {
+            self.word = Some(range.clone());
+            if let Some(detail) = self.look_alike(&range) {
+                let count = self.text[range.clone()].chars().filter(|char| !char.is_ascii()).count();
+                self.found.push(Hidden { kind: HiddenKind::LookAlike, range: range.clone(), count, detail });
+            }
+        }
+        // Joiners within the word are looked at by themselves.
+        at + self.text[at..].chars().next().map_or(1, char::len_utf8)
+    }
+
+    /// What is wrong with a word, in words.
+    fn look_alike(&mut self, range: &Range<usize>) -> Option<String> {
+        let word = &self.text[range.clone()];
+        let host = self.host_around(range);
+        let foreign: Vec<char> =
+            word.chars().filter(|char| char.is_alphabetic() && !is_latin(*char)).collect();
+        let latin = word.chars().filter(|&char| is_latin(char)).count();
+        if host.is_some() && word.chars().all(|char| char.is_ascii() || latin_of(char).is_some()) {
+            return Some(told(word, "a host name"));
+        }
+        if foreign.is_empty() || !foreign.iter().all(|&char| latin_of(char).is_some()) {
+            return None;
+        }
+        if latin == 0 {
+            let in_code = self.is_in_code(range);
+            let script = foreign[0].script();
+            let long = foreign.len() >= 3 && matches!(script, Script::Cyrillic | Script::Greek);
+            return (in_code && long && !self.has_words_in(script)).then(|| told(word, "a name in code"));
+        }
+        let ascii = word.chars().filter(char::is_ascii_alphabetic).count();
+        let is_deceptive = foreign.iter().any(|&char| match char.script() {
+            Script::Greek => is_latin_shape(char) && ascii > 1 || ascii >= 4 && is_within(word, char),
+            // Mathematical letters and the like are a matter of style outside of names.
+            Script::Common | Script::Inherited => false,
+            _ => true,
+        });
+        let is_suffix = is_inflected(word) && self.has_words_in(Script::Cyrillic);
+        (is_deceptive && !is_suffix).then(|| told(word, "a word"))
+    }
+
+    /// The host name of a URL that a range lies in.
+    fn host_around(&self, range: &Range<usize>) -> Option<&str> {
+        let ends = |char: char| char.is_whitespace() || "/?#\"'`<>()[]{}|\\,;".contains(char);
+        let around = self.around(range);
+        let start =
+            self.text[around.start..range.start].rfind(ends).map_or(around.start, |at| around.start + at + 1);
+        let start = self.text.ceil_char_boundary(start);
+        let scheme = self.text[..start].ends_with("://");
+        let end = self.text[range.end..around.end].find(ends).map_or(around.end, |len| range.end + len);
+        let host = &self.text[start..end];
+        let last = host.rsplit('.').next().unwrap_or_default();
+        let named =
+            host.contains('.') && last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_lowercase());
+        (scheme || named).then_some(host)
+    }
+
+    /// Whether a place lies in a code span or a fenced block, as far as a look at the lines tells.
+    fn is_in_code(&mut self, range: &Range<usize>) -> bool {
+        let (mut at, mut is_fenced) = self.code;
+        // Words come in order, so that each line is looked at once.
+        while let Some(len) = self.text[at..range.start].find('\n') {
+            is_fenced ^= self.text[at..at + len].trim_start().starts_with("```");
+            at += len + 1;
+        }
+        self.code = (at, is_fenced);
+        let start = at.max(self.around(range).start);
+        is_fenced || self.text[start..range.start].matches('`').count() % 2 == 1
+    }
+
+    /// Whether the text has a word of a script that can't be taken for a Latin one.
+    fn has_words_in(&mut self, script: Script) -> bool {
+        let slot = usize::from(script == Script::Greek);
+        *self.has_words[slot].get_or_insert_with(|| {
+            let own = |char: char| char.script() == script && latin_of(char).is_none();
+            let plain = |word: &str| word.chars().filter(|&char| own(char)).count() >= 2;
+            self.text.split(|char: char| !char.is_alphabetic()).any(plain)
+        })
+    }
+}
+
+/// A Latin acronym with a Cyrillic ending, as Russian inflects it: `JSONа`.
+fn is_inflected(word: &str) -> bool {
+    let stem = word.trim_end_matches(|char: char| char.script() == Script::Cyrillic);
+    let ending = word[stem.len()..].chars().count();
+    stem.len() > 1 && stem.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (1..=3).contains(&ending)
+}
+
+fn told(word: &str, what: &str) -> String {
+    let mut letters: Vec<String> = Vec::new();
+    for char in word.chars().filter(|char| !char.is_ascii()) {
+        if let Some(latin) = latin_of(char) {
+            let told = alloc::format!("U+{:04X} looks like `{latin}`", u32::from(char));
+            if !letters.contains(&told) {
+                letters.push(told);
+            }
+        }
+    }
+    letters.truncate(3);
+    alloc::format!("{what} with letters that look like others, `{word}`: {}", letters.join(", "))
+}
+
+/// The ASCII letter or digit that a character beyond ASCII looks like.
+fn latin_of(char: char) -> Option<char> {
+    if char.is_ascii() {
+        return None;
+    }
+    let mut buffer = [0; 4];
+    let mut looks = skeleton(char.encode_utf8(&mut buffer));
+    match (looks.next(), looks.next()) {
+        (Some(one), None) if one.is_ascii_alphanumeric() => Some(one),
+        _ => None,
+    }
+}
+
+/// Greek letters whose shape is that of a Latin one in every face.
+fn is_latin_shape(char: char) -> bool {
+    matches!(
+        char,
+        'Α' | 'Β'
+            | 'Ε'
+            | 'Ζ'
+            | 'Η'
+            | 'Ι'
+            | 'Κ'
+            | 'Μ'
+            | 'Ν'
+            | 'Ο'
+            | 'Ρ'
+            | 'Τ'
+            | 'Υ'
+            | 'Χ'
+            | 'ο'
+            | 'ϲ'
+            | 'ϳ'
+    )
+}
+
+/// Whether a letter stands between two Latin ones.
+fn is_within(word: &str, char: char) -> bool {
+    word.match_indices(char).any(|(at, _)| {
+        let before = word[..at].chars().next_back();
+        let after = word[at + char.len_utf8()..].chars().next();
+        [before, after].into_iter().all(|one| one.is_some_and(|one| one.is_ascii_alphabetic()))
+    })
+}
+
+fn is_latin(char: char) -> bool {
+    char.is_ascii_alphabetic() || char.is_alphabetic() && char.script() == Script::Latin
+}
+
+/// What a character of a hidden channel stands for.
+fn carried(char: char) -> Option<char> {
+    let code = u32::from(char);
+    let byte = match char {
+        '\u{E0020}'..='\u{E007E}' => code - 0xE0000,
+        // The common encoding of bytes in selectors: 16 and on.
+        '\u{E0100}'..='\u{E01EF}' => code - 0xE0100 + 16,
+        _ => return None,
+    };
+    char::from_u32(byte).filter(char::is_ascii)
+}
+
+fn is_right_to_left(char: char) -> bool {
+    matches!(
+        char.script(),
+        Script::Hebrew
+            | Script::Arabic
+            | Script::Syriac
+            | Script::Thaana
+            | Script::Nko
+            | Script::Samaritan
+            | Script::Mandaic
+            | Script::Adlam
+    )
+}
+
+/// Scripts whose letters join or form clusters, so that a joiner between two of them is writing.
+fn is_joining(char: char) -> bool {
+    matches!(
+        char.script(),
+        Script::Arabic
+            | Script::Syriac
+            | Script::Mandaic
+            | Script::Nko
+            | Script::Mongolian
+            | Script::Phags_Pa
+            | Script::Adlam
+            | Script::Devanagari
+            | Script::Bengali
+            | Script::Gurmukhi
+            | Script::Gujarati
+            | Script::Oriya
+            | Script::Tamil
+            | Script::Telugu
+            | Script::Kannada
+            | Script::Malayalam
+            | Script::Sinhala
+            | Script::Khmer
+            | Script::Myanmar
+            | Script::Tibetan
+            | Script::Balinese
+            | Script::Javanese
+            | Script::Meetei_Mayek
+            | Script::Tifinagh
+    )
+}
+
+/// Whether a joiner stands within a word of a script that has joiners, or at the end of one behind a mark.
+fn joins(before: Option<char>, after: Option<char>) -> bool {
+    before.is_some_and(|before| is_joining(before) && before.is_alphanumeric() || is_virama(before))
+        && after.is_none_or(|after| {
+            is_joining(after)
+                || !after.is_alphanumeric() && after.script() == Script::Common && !is_format(after)
+        })
+}
+
+fn is_virama(char: char) -> bool {
+    is_joining(char) && !char.is_alphanumeric()
+}
+
+fn is_format(char: char) -> bool {
+    matches!(char, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{AD}')
+}
+
+/// Scripts that write no spaces between words.
+fn has_no_spaces(char: char) -> bool {
+    matches!(
+        char.script(),
+        Script::Thai
+            | Script::Lao
+            | Script::Khmer
+            | Script::Myanmar
+            | Script::Tibetan
+            | Script::Javanese
+            | Script::Balinese
+    )
+}
+
+/// A symbol, as emoji are.
+fn is_symbol(char: char) -> bool {
+    !char.is_ascii()
+        && !char.is_whitespace()
+        && char.script() == Script::Common
+        && !is_format(char)
+        && !char.is_control()
+}
+
+/// What can stand in front of a joiner in an emoji.
+fn is_emoji_part(char: char) -> bool {
+    char == '\u{FE0F}' || is_symbol(char)
+}
+
+/// Whether a variation selector 1 to 16 has something to vary.
+fn varies(before: Option<char>, selector: char, after: Option<char>) -> bool {
+    let Some(before) = before else { return false };
+    match selector {
+        // Text and emoji style: symbols, and the keycaps.
+        '\u{FE0E}' | '\u{FE0F}' => {
+            is_symbol(before)
+                || matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20E3}')
+                || matches!(before, '\u{A9}' | '\u{AE}')
+        }
+        // Standard forms of signs, ideographs and a few scripts.
+        '\u{FE00}'..='\u{FE02}' => {
+            is_symbol(before)
+                || matches!(
+                    before.script(),
+                    Script::Han | Script::Myanmar | Script::Phags_Pa | Script::Manichaean
+                )
+        }
+        _ => false,
+    }
+}
+
+fn is_jamo(char: char) -> bool {
+    matches!(char, '\u{1100}'..='\u{115E}' | '\u{1161}'..='\u{11FF}' | '\u{A960}'..='\u{A97C}' | '\u{D7B0}'..='\u{D7FB}')
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<HiddenKind> {
+        find(text).into_iter().map(|hidden| hidden.kind).collect()
+    }
+
+    #[test]
+    fn writing_passes() {
+        for text in [
+            "Plain text, `code` and\ttabs.\r\nA second line.\n",
+            "\u{FEFF}with a byte-order mark",
+            "👩\u{200D}💻 👨\u{200D}👩\u{200D}👧\u{200D}👦 🏳\u{FE0F}\u{200D}🌈 👍🏽 ❤\u{FE0F} ⚠\u{FE0F} ™\u{FE0F} ©\u{FE0F} ↔\u{FE0F} ℹ\u{FE0F} Ⓜ\u{FE0F}",
+            "🧑🏽\u{200D}🚀 👁\u{FE0F}\u{200D}🗨\u{FE0F}",
+            "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F} 🇩🇪",
+            "1\u{FE0F}\u{20E3} #\u{FE0F}\u{20E3}",
+            "می\u{200C}خواهم و نامه\u{200C}ای",
+            "क्\u{200D}ष और क्\u{200C}ष, शक्\u{200D} ",
+            "שלום \u{200F}(עולם)",
+            "kΩ, μF, µs, Δt, πr², λx, σ, αβγ, dσ, kΩ·m, 5 Å",
+            "葛\u{E0100}城市 \u{8FBB}\u{E0101}",
+            "ไทย\u{200B}ภาษา",
+            "Привет, API-шка и JSONа, HTTP-запрос, код и тест",
+            "naïve café straße Ærø señor İstanbul kısa",
+            "https://münchen.de/straße https://例え.jp https://пример.рф",
+            "∩\u{FE00} ⠓⠑⠇⠇⠕\u{2800}⠺",
+            "ascii end",
+            "𝐛𝐨𝐥𝐝 is style, ｆｕｌｌ too",
+        ] {
+            assert_eq!(find(text), [], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn channels_are_found() {
+        use HiddenKind::{
+            Bidi, Control, Filler, Invisible, LineSeparator, LookAlike, SoftHyphen, Tag, VariationSelector,
+        };
+        for (text, kind) in [
+            ("a\u{E0068}\u{E0069}", Tag),
+            ("🏴\u{E0069}\u{E0067}\u{E006E}\u{E006F}\u{E0072}\u{E0065}\u{E0020}\u{E007F}", Tag),
+            ("\u{E0001}", Tag),
+            ("if (x\u{202E} ) {", Bidi),
+            ("a\u{2066}b\u{2069}", Bidi),
+            ("Latin \u{200E}only", Bidi),
+            ("ig\u{200B}nore", Invisible),
+            ("ig\u{200D}nore", Invisible),
+            ("ig\u{200C}nore", Invisible),
+            ("a\u{2060}b", Invisible),
+            ("a\u{FEFF}b", Invisible),
+            ("a\u{2062}b", Invisible),
+            ("a\u{180E}b", Invisible),
+            ("a\u{34F}b", Invisible),
+            ("می\u{200C}\u{200C}خواهم", Invisible),
+            ("a\u{FE00}", VariationSelector),
+            ("a\u{FE0F}", VariationSelector),
+            ("😀\u{FE0F}\u{FE0E}", VariationSelector),
+            ("😀\u{E0100}\u{E0110}", VariationSelector),
+            ("葛\u{E0100}\u{E0101}", VariationSelector),
+            ("a\u{3164}b", Filler),
+            ("\u{115F}\u{1160}", Filler),
+            ("x\u{2800}x", Filler),
+            ("ig\u{AD}nore", SoftHyphen),
+            ("a\u{1B}[8mb", Control),
+            ("a\u{9B}8m", Control),
+            ("a\u{8}b", Control),
+            ("shown\rover", Control),
+            ("a\u{7F}", Control),
+            ("a\u{85}b", Control),
+            ("a\u{2028}b", LineSeparator),
+            ("https://gіthub.com/x", LookAlike),
+            ("https://сосо.com/", LookAlike),
+            ("see ｇithub.com", LookAlike),
+            ("the pаssword of", LookAlike),
+            ("`Νame` is", LookAlike),
+            ("call `сору`", LookAlike),
+            ("ехec", LookAlike),
+            ("Αdmin", LookAlike),
+        ] {
+            assert!(kinds(text).contains(&kind), "{text:?}: {:?}", find(text));
+        }
+    }
+
+    #[test]
+    fn what_is_carried_is_told() {
+        let tags: String =
+            "run this".chars().filter_map(|char| char::from_u32(0xE0000 + u32::from(char))).collect();
+        let found = find(&alloc::format!("Fine.{tags} Really."));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].count, found[0].range.clone()), (8, 5..37));
+        assert!(found[0].detail.ends_with("they read \"run this\""), "{}", found[0].detail);
+    }
+
+    #[test]
+    fn stripping_leaves_nothing_to_find() {
+        let text = "a\u{E0068}\u{202E}b ig\u{200B}no\u{AD}re\u{2028}👩\u{200D}💻\u{3164}";
+        assert_eq!(strip(text), "ab ignore\n👩\u{200D}💻");
+        assert_eq!(find(&strip(text)), []);
+    }
+
+    #[test]
+    fn every_byte_is_looked_at() {
+        for len in 0..40 {
+            for at in 0..len {
+                for (byte, is_found) in
+                    [(b'\x1b', true), (b'\n', false), (b'\t', false), (b'\x7f', true), (b'~', false)]
+                {
+                    let mut text = vec![b'a'; len];
+                    text[at] = byte;
+                    let expected = is_found.then_some(at);
+                    assert_eq!(next_suspect(&text, 0), expected, "{byte} at {at} of {len}");
+                }
+            }
+        }
+    }
+}
