@@ -10,6 +10,7 @@ mod files;
 mod output;
 mod ready_made;
 mod sarif;
+mod source;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -42,6 +42,7 @@ extern crate std;
 
 mod embed;
 mod error;
+mod layers;
 #[allow(unsafe_code)]
 mod map;
 mod pack;
@@ -55,6 +56,7 @@ pub use driven_format::{
 };
 pub use embed::Embedded;
 pub use error::{Error, ErrorKind};
+pub use layers::{Layer, LayeredRule, Layers, Refused};
 #[cfg(feature = "mmap")]
 pub use map::MappedPack;
 #[cfg(feature = "std")]

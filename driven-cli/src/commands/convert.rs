@@ -83,6 +83,7 @@ impl Convert {
         let cap = self.cap_lints.is_some();
         let clean = ready_made::may_pass(&set, &self.input, Path::new("."), false, output)?;
         if !clean && !cap {
+            output.note("nothing was written");
             return Ok(None);
         }
         set.manifest.capped |= !clean;

@@ -2,6 +2,7 @@
 
 mod build;
 mod completions;
+mod context;
 mod convert;
 mod import;
 mod init;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     Match(matching::Match),
+    Context(context::Context),
     Sync(sync::Sync),
     Import(import::Import),
     Convert(convert::Convert),
@@ -43,6 +45,7 @@ impl Command {
             Command::Build(command) => command.run(output),
             Command::Inspect(command) => command.run(output),
             Command::Match(command) => command.run(output),
+            Command::Context(command) => command.run(output),
             Command::Sync(command) => command.run(output),
             Command::Import(command) => command.run(output),
             Command::Convert(command) => command.run(output),

@@ -5,18 +5,16 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use comfy_table::{Table, presets};
-use driven::{Pack, PackBuf};
 use driven_assistants::catalog::{Assistant, Mode, assistants, find};
 use driven_assistants::plan::{Options, Plan, plan, plan_all};
 use driven_assistants::render::Policy;
 use driven_assistants::{Change, Changes, Project, STATE_FOLDER, diff, found_in};
-use driven_build::{ErrorKind, PROJECT_FILE, ProjectSettings, lift_pack, printable};
+use driven_build::{PROJECT_FILE, ProjectSettings, printable};
 use driven_format::file_hash;
 use serde_json::{Value, json};
 
 use crate::output::Output;
-use crate::ready_made;
-use crate::{Exit, Failure, Outcome};
+use crate::{Exit, Failure, Outcome, source};
 
 /// Write the rules out to every assistant's own files
 ///
@@ -97,23 +95,8 @@ impl Sync {
             .ok_or_else(|| Failure::new("no-home", "there is no home folder").hint("set HOME"))
     }
 
-    /// Where the rules come from: what was given, or the project's own.
     fn source(&self) -> Result<PathBuf, Failure> {
-        if let Some(source) = &self.source {
-            return Ok(source.clone());
-        }
-        if self.root.join(PROJECT_FILE).is_file() {
-            return Ok(self.root.clone());
-        }
-        let rules = self.root.join("rules");
-        if rules.is_dir() {
-            return Ok(rules);
-        }
-        Err(Failure::new(
-            "no-rules",
-            format!("{} has no driven.toml and no folder `rules`", self.root.display()),
-        )
-        .hint("make one with `driven init` or `driven import`, or name a pack or a rule folder"))
+        source::find(self.source.as_deref(), &self.root)
     }
 
     fn watched(&self) -> Result<Vec<PathBuf>, Failure> {
@@ -148,7 +131,10 @@ impl Sync {
             output.either(&told, || format!("nothing to change\n{}", outcome_text(&told)));
             return Ok(Exit::Clean);
         }
-        let Some(bytes) = self.pack(output)? else { return Ok(Exit::Findings) };
+        let Some(bytes) = source::load(&self.source()?, &self.root, self.cap_lints.is_some(), output)? else {
+            output.note("nothing was written");
+            return Ok(Exit::Findings);
+        };
         let pack = bytes.open()?;
         let mut plan = {
             let has_folder = |path: &str| project.has_folder(path);
@@ -239,41 +225,6 @@ impl Sync {
         }))
     }
 
-    /// The rules as a pack; nothing when findings deny one.
-    fn pack(&self, output: &mut Output) -> Result<Option<Bytes>, Failure> {
-        let source = self.source()?;
-        if source.is_file() {
-            let pack = PackBuf::open(&source)?;
-            let set =
-                lift_pack(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(&source))?;
-            if !ready_made::may_pass(&set, &source, &self.root, self.cap_lints.is_some(), output)? {
-                return Ok(None);
-            }
-            return Ok(Some(Bytes::File(pack, source)));
-        }
-        let mut compiler = driven_build::project(&source);
-        if self.cap_lints.is_some() {
-            compiler = compiler.cap_lints_warn();
-        }
-        match compiler.try_compile() {
-            Ok(compiled) => {
-                output.findings(&compiled.report);
-                Ok(Some(Bytes::Built(compiled.pack)))
-            }
-            Err(err) if err.kind() == ErrorKind::Findings => {
-                if let Some(report) = err.report() {
-                    output.findings(report);
-                    if output.is_json() {
-                        output.value(&json!({ "findings": crate::output::findings_json(report) }));
-                    }
-                }
-                output.note("nothing was written");
-                Ok(None)
-            }
-            Err(err) => Err(err.into()),
-        }
-    }
-
     fn take_back(&self, output: &mut Output) -> Outcome {
         let folder = self.folder()?;
         let only: Vec<&str> = self.target.iter().map(String::as_str).filter(|&name| name != "*").collect();
@@ -321,23 +272,6 @@ impl Sync {
             text.push_str("nothing to change\n");
         }
         text
-    }
-}
-
-/// Where the bytes of a pack are.
-enum Bytes {
-    File(PackBuf, PathBuf),
-    Built(Vec<u8>),
-}
-
-impl Bytes {
-    fn open(&self) -> Result<Pack<'_>, Failure> {
-        match self {
-            Bytes::File(pack, path) => {
-                Ok(*pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(path))?)
-            }
-            Bytes::Built(bytes) => Ok(Pack::open(bytes)?),
-        }
     }
 }
 
