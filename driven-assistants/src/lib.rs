@@ -19,5 +19,5 @@ mod tree;
 mod walk;
 
 pub use error::{Error, ErrorKind, Result};
-pub use project::{Change, Changes, Project, STATE_FOLDER, Warning, diff, found_in};
+pub use project::{Change, Changes, Project, STATE_FOLDER, Warning, diff, found_in, text_diff};
 pub use walk::Note;

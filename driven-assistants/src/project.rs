@@ -127,6 +127,14 @@ impl Change {
     }
 }
 
+/// The difference between two texts: lines that go and lines that come.
+pub fn text_diff(name: &str, before: &str, after: &str) -> String {
+    similar::TextDiff::from_lines(before, after)
+        .unified_diff()
+        .header(&format!("a/{name}"), &format!("b/{name}"))
+        .to_string()
+}
+
 /// A change as people read it: lines that go and lines that come.
 pub fn diff(change: &Change) -> String {
     let (before, after) = (change.before.as_deref(), change.after.as_deref());

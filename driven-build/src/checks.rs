@@ -1,6 +1,6 @@
 //! Checks that need all rules of a set, and those of one rule's text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::diagnostics::{Code, Finding, Report};
@@ -8,9 +8,15 @@ use crate::lower::LoweredRule;
 use crate::nearest::nearest;
 use driven_format::{Activation, Capabilities, constant_path};
 
-/// Runs every check. `granted` is what the manifest grants, `max_body` the longest body that is not oversized.
-pub(crate) fn check(rules: &[LoweredRule], granted: Capabilities, max_body: usize, report: &mut Report) {
-    let mut checker = Checker { rules, by_id: BTreeMap::new(), report };
+/// Runs every check. `others` are the ids of rules from elsewhere, `granted` is what the manifest grants, `max_body` the longest body that is not oversized.
+pub(crate) fn check(
+    rules: &[LoweredRule],
+    others: &BTreeSet<String>,
+    granted: Capabilities,
+    max_body: usize,
+    report: &mut Report,
+) {
+    let mut checker = Checker { rules, others, by_id: BTreeMap::new(), report };
     checker.check_ids();
     for rule in rules {
         checker.check_text(rule, max_body);
@@ -24,6 +30,7 @@ pub(crate) fn check(rules: &[LoweredRule], granted: Capabilities, max_body: usiz
 
 struct Checker<'c> {
     rules: &'c [LoweredRule],
+    others: &'c BTreeSet<String>,
     by_id: BTreeMap<&'c str, usize>,
     report: &'c mut Report,
 }
@@ -115,7 +122,7 @@ impl<'c> Checker<'c> {
             (&rule.replaces, &places.replaces),
         ];
         for (id, range) in relations.into_iter().flat_map(|(ids, ranges)| ids.iter().zip(ranges)) {
-            if self.by_id.contains_key(id.as_str()) {
+            if self.by_id.contains_key(id.as_str()) || self.others.contains(id) {
                 continue;
             }
             let known: Vec<&str> = self.by_id.keys().copied().collect();

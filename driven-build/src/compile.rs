@@ -44,7 +44,12 @@ pub fn project(dir: impl AsRef<Path>) -> Compiler {
     if own.is_file() {
         // What is wrong in it is reported when it is read to judge by.
         let settings = settings::read_project(&own, &own, &mut Report::default());
-        return Compiler::new(dir.join(settings.rules)).settings(own);
+        let compiler = Compiler::new(dir.join(settings.rules)).settings(own);
+        #[cfg(feature = "dependencies")]
+        if !settings.dependencies.is_empty() {
+            return compiler.dependencies(dir);
+        }
+        return compiler;
     }
     let absolute = dir.canonicalize().unwrap_or_else(|_| dir.into());
     let above =
@@ -64,6 +69,11 @@ pub struct Compiler {
     out_dir: Option<PathBuf>,
     settings: Option<PathBuf>,
     cap: bool,
+    /// The rules are somebody else's: nothing in them speaks for itself.
+    is_foreign: bool,
+    /// Where to look for dependencies whose rules are taken.
+    #[cfg(feature = "dependencies")]
+    package: Option<PathBuf>,
     #[cfg(feature = "sign")]
     key: Option<crate::sign::KeySource>,
 }
@@ -98,9 +108,28 @@ impl Compiler {
             out_dir: None,
             settings: None,
             cap: false,
+            is_foreign: false,
+            #[cfg(feature = "dependencies")]
+            package: None,
             #[cfg(feature = "sign")]
             key: None,
         }
+    }
+
+    /// Begins to compile the rules of a dependency.
+    #[cfg(feature = "dependencies")]
+    pub(crate) fn foreign(folder: PathBuf) -> Self {
+        Compiler { is_foreign: true, ..Compiler::new(folder) }
+    }
+
+    /// Takes in the rules that dependencies of the package in `dir` ship and that its workspace accepted.
+    ///
+    /// In a build script `dir` is `.`; accepted is what `[[dependencies]]` in the workspace's `driven.toml` names.
+    #[cfg(feature = "dependencies")]
+    #[must_use]
+    pub fn dependencies(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.package = Some(dir.into());
+        self
     }
 
     /// The name that `include_rules!` finds the pack by; by default that of the folder.
@@ -213,8 +242,9 @@ impl Compiler {
 
     /// Every finding before it is judged, and the rules that could be read.
     pub fn findings(self) -> (Report, Vec<RuleText>) {
-        let Inputs { mut report, settings, pack, rules, .. } = self.read();
-        checks::check(&rules, pack.manifest.capabilities, settings.max_body, &mut report);
+        let Inputs { mut report, settings, pack, rules, set, .. } = self.read();
+        let others = set.rules.iter().map(|rule| rule.id.clone()).collect();
+        checks::check(&rules, &others, pack.manifest.capabilities, settings.max_body, &mut report);
         let texts = rules.into_iter().map(|lowered| RuleText {
             rule: lowered.rule,
             file: lowered.file,
@@ -263,6 +293,12 @@ impl Compiler {
                 add(&source.file.path.to_string_lossy(), &source.file.text);
             }
         }
+        #[cfg(feature = "dependencies")]
+        if let Some(package) = &self.package {
+            for offer in crate::deps::offers(package).ok()?.offers {
+                let _ = writeln!(all, "{} {}", offer.prefix(), offer.digest);
+            }
+        }
         report.settle(Code::default_level);
         (!report.has_errors()).then(|| format!("{} {}", file_hash(all.as_bytes()), self.cap))
     }
@@ -295,14 +331,21 @@ impl Compiler {
             set: RuleSet::default(),
             linked: folder.linked.clone(),
         };
-        inputs.read_rules(&folder, &self.folder);
+        inputs.read_rules(&folder, &self.folder, self.is_foreign);
         inputs.read_beside(&self.folder);
+        #[cfg(feature = "dependencies")]
+        if let Some(package) = &self.package {
+            let (rules, watched) = crate::deps::take_approved(package, &mut inputs.report);
+            inputs.set.rules = rules;
+            inputs.linked.extend(watched);
+        }
         inputs
     }
 
     fn lower_model(&self, inputs: Inputs) -> Result<(RuleSet, Report)> {
         let Inputs { mut report, settings, pack, rules, mut set, .. } = inputs;
-        checks::check(&rules, pack.manifest.capabilities, settings.max_body, &mut report);
+        let others = set.rules.iter().map(|rule| rule.id.clone()).collect();
+        checks::check(&rules, &others, pack.manifest.capabilities, settings.max_body, &mut report);
         let root = self.settings.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let judgement = Judge::new(&settings, root)?.cap(self.cap).judge(&mut report);
         if report.has_errors() {
@@ -310,7 +353,7 @@ impl Compiler {
         }
         set.manifest = pack.manifest;
         set.manifest.capped = judgement.is_capped;
-        set.rules = rules.into_iter().map(|lowered| lowered.rule).collect();
+        set.rules.extend(rules.into_iter().map(|lowered| lowered.rule));
         set.rules.sort_by(|a, b| (Reverse(a.priority), &a.id).cmp(&(Reverse(b.priority), &b.id)));
         Ok((set, report))
     }
@@ -348,14 +391,18 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn read_rules(&mut self, folder: &Folder, shown: &Path) {
+    fn read_rules(&mut self, folder: &Folder, shown: &Path, is_foreign: bool) {
         if folder.sources.is_empty() && !self.report.has_errors() {
             let finding = Finding::in_file(Code::NoRules, shown, "there is no rule in the folder");
             self.report
                 .push(finding.hint("a rule is a file that ends in `.md`, `.mdc` or `.instructions.md`"));
         }
         for source in &folder.sources {
-            security::check_text(&source.file, &mut self.report);
+            if is_foreign {
+                security::check_foreign(&source.file, &mut self.report);
+            } else {
+                security::check_text(&source.file, &mut self.report);
+            }
             self.rules.extend(lower_rule(source, &mut self.report));
         }
     }

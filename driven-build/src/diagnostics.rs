@@ -101,6 +101,8 @@ impl Code {
                 | Code::BadId
                 | Code::DuplicateId
                 | Code::BadSettings
+                | Code::ChangedDependency
+                | Code::Overstepping
         )
     }
 }
@@ -156,6 +158,12 @@ codes! {
     BadSettings = "DRV070", "bad-settings", Deny;
     /// An allowance that lets nothing stand, or gives no reason.
     BadAllow = "DRV080", "bad-allow", Warn;
+    /// Rules of a dependency that are not those that were accepted.
+    ChangedDependency = "DRV090", "changed-dependency", Deny;
+    /// A rule of a dependency that reaches further than it may.
+    Overstepping = "DRV091", "overstepping", Deny;
+    /// An accepted dependency that offers no rules any more.
+    StaleApproval = "DRV092", "stale-approval", Warn;
     /// Unicode tags: a copy of ASCII that nothing shows.
     HiddenTags = "DRV501", "hidden-tags", Deny;
     /// Controls that reorder what is shown.
@@ -234,6 +242,7 @@ pub struct Finding {
     place: Place,
     is_shown: bool,
     is_mendable: bool,
+    is_fixed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -263,6 +272,7 @@ impl Finding {
             place,
             is_shown: true,
             is_mendable: true,
+            is_fixed: false,
         }
     }
 
@@ -337,6 +347,19 @@ impl Finding {
             code if code.is_security() && !code.is_signal() && self.is_mendable => Some((range.clone(), "")),
             _ => None,
         }
+    }
+
+    /// The finding, with a level that settings may raise and nothing may lower.
+    #[must_use]
+    #[cfg(feature = "dependencies")]
+    pub(crate) fn fixed(mut self) -> Self {
+        self.is_fixed = true;
+        self
+    }
+
+    /// Whether nothing may lower its level or let it stand.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.is_fixed
     }
 
     /// It is told where it stands, but not as it stands there, so that nothing can be cut out.

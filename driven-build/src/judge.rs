@@ -69,6 +69,11 @@ impl<'j> Judge<'j> {
         let mut kept = Vec::new();
         for mut finding in report.take_findings() {
             let code = finding.code();
+            if finding.is_fixed() {
+                finding.set_level(finding.level().max(self.settings.level(code)));
+                kept.push(finding);
+                continue;
+            }
             let level = self.settings.level(code);
             let capped = if self.cap && code.is_check() { level.min(Level::Warn) } else { level };
             if capped == Level::Allow {

@@ -16,6 +16,7 @@
 //! # Features
 //! - `sign`: signs packs with an Ed25519 key.
 //! - `json`: packs as JSON and back.
+//! - `dependencies`: takes rules that dependencies ship.
 //! - `secrets`: looks for secrets in the text too.
 //! - `pure`: BLAKE3 without a C compiler.
 
@@ -24,6 +25,8 @@
 
 mod checks;
 mod compile;
+#[cfg(feature = "dependencies")]
+pub mod deps;
 mod diagnostics;
 mod error;
 mod folder;

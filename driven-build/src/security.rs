@@ -76,7 +76,8 @@ pub fn check_set(set: &RuleSet, shown: &Path, report: &mut Report) {
     }
 }
 
-fn check_foreign(file: &Arc<SourceFile>, report: &mut Report) {
+/// Looks at the whole text of a file that speaks for nothing in itself.
+pub(crate) fn check_foreign(file: &Arc<SourceFile>, report: &mut Report) {
     let body = frontmatter::body_start(&file.text);
     let mut counts: BTreeMap<HiddenKind, usize> = BTreeMap::new();
     for found in hidden::find(&file.text) {

@@ -87,6 +87,7 @@ pub use driven_format::trust::{KeyId, PublicKey};
 /// - `file = "path"`: a ready-made pack, relative to `Cargo.toml`.
 /// - `trust = "path"`: the public key that must have signed the pack, relative to `Cargo.toml`; the signature is
 ///   proved while the crate compiles. Needs the feature `trust`.
+/// - `cap_lints = "warn"`: hidden text in a ready-made pack (`file`) is let stand; without it that is an error.
 #[cfg(feature = "macros")]
 #[macro_export]
 macro_rules! include_rules {

@@ -160,11 +160,16 @@ impl Context {
             "budget": self.budget,
             "tokenizer": TOKENIZER,
         });
-        if kept.is_empty() && !output.is_json() {
+        if kept.is_empty() && left_out.is_empty() && !output.is_json() {
             output.note("no rule applies");
             return;
         }
-        output.either(&value, || kept.iter().map(|one| one.text.as_str()).collect::<Vec<_>>().join("\n"));
+        if output.is_json() {
+            return output.value(&value);
+        }
+        for (index, one) in kept.iter().enumerate() {
+            output.line(&format!("{}{}", if index > 0 { "\n" } else { "" }, one.text.trim_end()));
+        }
         let mut talk = String::new();
         for one in kept {
             let _ =

@@ -4,6 +4,7 @@ mod build;
 mod completions;
 mod context;
 mod convert;
+mod deps;
 mod import;
 mod init;
 mod inspect;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Context(context::Context),
     Sync(sync::Sync),
     Import(import::Import),
+    Deps(deps::Deps),
     Convert(convert::Convert),
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
@@ -48,6 +50,7 @@ impl Command {
             Command::Context(command) => command.run(output),
             Command::Sync(command) => command.run(output),
             Command::Import(command) => command.run(output),
+            Command::Deps(command) => command.run(output),
             Command::Convert(command) => command.run(output),
             Command::Keygen(command) => command.run(output),
             Command::Sign(command) => command.run(output),

@@ -65,9 +65,8 @@ fn lay_out(fixture: &str, root: &Path) -> String {
 
 /// All findings of a fixture as they are printed, without the folder's own path.
 fn run(root: &Path) -> String {
-    let file = root.join("driven.toml");
-    let compiler = driven_build::rules(root.join("rules"));
-    let compiler = if file.exists() { compiler.settings(file) } else { compiler };
+    let has_settings = root.join("driven.toml").exists();
+    let compiler = driven_build::project(if has_settings { root.to_path_buf() } else { root.join("rules") });
     let (mut report, rules) = compiler.findings();
     let settings = ProjectSettings::load(root).unwrap_or_default();
     let scope = Scope { targets: &settings.sync.targets, rules: &rules, files: true };

@@ -61,27 +61,50 @@ fn misuse_does_not_compile_and_says_why() {
     trybuild::TestCases::new().compile_fail("ui/*.rs");
 }
 
-/// A crate of its own, as somebody has it who forgot the other half.
-#[test]
-fn without_a_build_script_the_message_says_what_to_add() {
-    let dir = tempfile::tempdir().unwrap();
+/// A crate of its own in a folder, and what its check prints.
+fn check_alone(dir: &std::path::Path, source: &str) -> (bool, String) {
     let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let manifest = format!(
         "[package]\nname = \"forgetful\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
          [dependencies]\nsomething = {{ package = \"driven\", path = \"{workspace}/driven\" }}\n"
     );
-    std::fs::create_dir(dir.path().join("src")).unwrap();
-    std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
-    std::fs::copy(format!("{workspace}/Cargo.lock"), dir.path().join("Cargo.lock")).unwrap();
-    std::fs::write(dir.path().join("src/lib.rs"), "something::include_rules!(pub mod rules);\n").unwrap();
+    std::fs::create_dir_all(dir.join("src")).unwrap();
+    std::fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    std::fs::copy(format!("{workspace}/Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+    std::fs::write(dir.join("src/lib.rs"), source).unwrap();
     let checked = std::process::Command::new(env!("CARGO"))
         .args(["check", "--offline", "--target-dir", concat!(env!("CARGO_TARGET_TMPDIR"), "/forgetful")])
-        .current_dir(dir.path())
+        .current_dir(dir)
         .env_remove("OUT_DIR")
         .output()
         .unwrap();
-    let message = String::from_utf8(checked.stderr).unwrap();
-    assert!(!checked.status.success());
+    (checked.status.success(), String::from_utf8(checked.stderr).unwrap())
+}
+
+/// Hidden text in a ready-made pack stops the compilation, and says where it is.
+#[test]
+fn hidden_text_in_a_ready_made_pack_does_not_compile() {
+    use driven_format::{PackBuilder, Rule};
+
+    let dir = tempfile::tempdir().unwrap();
+    let pack = |body: &str| PackBuilder::new("x", 1).rule(Rule::new("a", body)).finish().unwrap();
+    std::fs::write(dir.path().join("a.drv"), pack("Fine.\nNot\u{E0041}\u{E0042} fine.\n")).unwrap();
+    let call = "something::include_rules!(pub mod rules, file = \"a.drv\"";
+    let (passes, message) = check_alone(dir.path(), &format!("{call});\n"));
+    assert!(!passes && message.contains("2 tag characters") && message.contains("line 2"), "{message}");
+    let (passes, message) = check_alone(dir.path(), &format!("{call}, cap_lints = \"warn\");\n"));
+    assert!(passes, "{message}");
+    std::fs::write(dir.path().join("a.drv"), pack("Fine.\n")).unwrap();
+    let (passes, message) = check_alone(dir.path(), &format!("{call});\n"));
+    assert!(passes, "{message}");
+}
+
+/// As somebody has it who forgot the other half.
+#[test]
+fn without_a_build_script_the_message_says_what_to_add() {
+    let dir = tempfile::tempdir().unwrap();
+    let (passes, message) = check_alone(dir.path(), "something::include_rules!(pub mod rules);\n");
+    assert!(!passes);
     assert!(message.contains("there is no build script to compile the rules: add `build.rs`"), "{message}");
     assert!(message.contains("src/lib.rs:1:"), "{message}");
 }

@@ -5,6 +5,7 @@
 mod checks;
 mod cli;
 mod corrupt;
+mod deps;
 mod diagnostics;
 mod embed;
 mod format;
