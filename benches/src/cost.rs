@@ -14,6 +14,14 @@ pub fn report(root: &Path, report: &mut Report) {
         ("driven with trust", "driven", "features = [\"trust\"]", "dependencies"),
         ("driven-build (in [build-dependencies])", "driven-build", "", "build-dependencies"),
         ("driven-build with sign", "driven-build", "features = [\"sign\"]", "build-dependencies"),
+        (
+            "driven-build with dependencies",
+            "driven-build",
+            "features = [\"dependencies\"]",
+            "build-dependencies",
+        ),
+        ("driven-build with secrets", "driven-build", "features = [\"secrets\"]", "build-dependencies"),
+        ("driven-assistants", "driven-assistants", "", "dependencies"),
     ];
     let rows: Vec<Vec<String>> =
         cases.iter().map(|(name, krate, options, kind)| measure(root, name, krate, options, kind)).collect();

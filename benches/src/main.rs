@@ -4,7 +4,7 @@
 //! DRIVEN_CORPUS=... cargo run --release --manifest-path benches/Cargo.toml
 //! ```
 //! Parts can be named to run them alone, without writing: `load`, `paths`, `scan`,
-//! `size`, `file`, `compile`, `embed`, `cost`.
+//! `size`, `file`, `compile`, `embed`, `sync`, `cost`.
 
 mod compile;
 mod cost;
@@ -19,6 +19,7 @@ mod paths;
 mod report;
 mod scan;
 mod size;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,6 +59,9 @@ fn main() -> ExitCode {
     }
     if runs("embed") {
         embed::report(root, &mut report);
+    }
+    if runs("sync") {
+        sync::report(root, &whole.model, &mut report);
     }
     if runs("cost") {
         cost::report(root, &mut report);
