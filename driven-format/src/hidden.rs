@@ -87,7 +87,7 @@ impl fmt::Display for Hidden {
 /// assert!(driven_format::hidden::find("نامه‌ای 👩‍💻 🏴󠁧󠁢󠁳󠁣󠁴󠁿 kΩ").is_empty());
 /// ```
 pub fn find(text: &str) -> Vec<Hidden> {
-    let mut finder = Finder { text, found: Vec::new(), word: None, has_words: [None; 2], code: (0, false) };
+    let mut finder = Finder { text, found: Vec::new(), word: None, has_words: Vec::new(), code: (0, false) };
     let mut at = 0;
     while let Some(next) = next_suspect(text.as_bytes(), at) {
         at = finder.look(next);
@@ -142,12 +142,19 @@ struct Finder<'t> {
     found: Vec<Hidden>,
     /// The word that was looked at last.
     word: Option<Range<usize>>,
-    /// Whether the text has Cyrillic and Greek words of its own.
-    has_words: [Option<bool>; 2],
+    /// Scripts, and whether the text has words of their own in them.
+    has_words: Vec<(Script, bool)>,
     /// Up to where fences were counted, and whether that lies in a fenced block.
     code: (usize, bool),
 }
 
+/// Ideographs with a selector that a text may have: names have them, channels have many.
+const FEW: usize = 8;
+/// Ends of names that are hosts without a scheme in front; others are more often files.
+const DOMAINS: [&str; 16] = [
+    "com", "org", "net", "io", "dev", "app", "ai", "co", "me", "info", "edu", "gov", "cloud", "sh", "xyz",
+    "example",
+];
 /// How far a look around goes, in bytes: one line may be all of a file.
 const AROUND: usize = 512;
 
@@ -159,8 +166,10 @@ impl Finder<'_> {
         if let Some(kind) = self.kind(char, at, end) {
             return self.push(kind, at);
         }
-        if char.is_alphabetic() {
-            return self.look_at_word(at);
+        if char.is_alphanumeric() && self.word.as_ref().is_none_or(|word| !word.contains(&at)) {
+            self.look_at_word(at);
+        } else if is_host_sign(char) {
+            self.look_at_sign(char, at..end);
         }
         end
     }
@@ -244,16 +253,24 @@ impl Finder<'_> {
             '\u{E0000}'..='\u{E007F}' => (!self.is_flag(at)).then_some(HiddenKind::Tag),
             '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Some(HiddenKind::Bidi),
             '\u{200E}' | '\u{200F}' | '\u{61C}' => {
-                let has_letters = self.line(at).chars().any(is_right_to_left);
-                (!has_letters || before == Some(char)).then_some(HiddenKind::Bidi)
+                let around = self.around(&(at..at));
+                let has_letters = self.text[around].chars().any(is_right_to_left);
+                let is_mark = |char: char| matches!(char, '\u{200E}' | '\u{200F}' | '\u{61C}');
+                (!has_letters || is(before, is_mark) || is(after, is_mark)).then_some(HiddenKind::Bidi)
             }
-            '\u{200C}' => (!joins(before, after)).then_some(HiddenKind::Invisible),
+            '\u{200C}' => (!self.parts(at, after)).then_some(HiddenKind::Invisible),
             '\u{200D}' => {
-                let in_emoji = is(before, is_emoji_part) && is(after, is_symbol);
-                (!joins(before, after) && !in_emoji).then_some(HiddenKind::Invisible)
+                let in_emoji =
+                    is(before, |char| char == '\u{FE0F}' || is_pictograph(char)) && is(after, is_pictograph);
+                // Arabic letters join by themselves: a joiner between two of them is no writing.
+                let is_arabic = |char: char| char.script() == Script::Arabic && char.is_alphabetic();
+                let idle = is(before, is_arabic) && is(after, is_arabic);
+                let writing = self.parts(at, after) && !idle && is(self.letter_before(at), is_joining);
+                (!writing && !in_emoji).then_some(HiddenKind::Invisible)
             }
             '\u{200B}' => {
-                let breaks = is(before, has_no_spaces) && is(after, has_no_spaces);
+                let breaks = is(before, has_no_spaces) && is(after, |char| !is_format(char))
+                    || is(after, has_no_spaces) && is(before, |char| !is_format(char));
                 (!breaks).then_some(HiddenKind::Invisible)
             }
             '\u{FEFF}' => (at != 0).then_some(HiddenKind::Invisible),
@@ -263,12 +280,14 @@ impl Finder<'_> {
                 (!varies).then_some(HiddenKind::VariationSelector)
             }
             '\u{FE00}'..='\u{FE0F}' => {
-                (!varies(before, char, after)).then_some(HiddenKind::VariationSelector)
+                let few = || self.selectors_on_ideographs() <= FEW;
+                (!varies(before, char, after, few)).then_some(HiddenKind::VariationSelector)
             }
             '\u{E0100}'..='\u{E01EF}' => {
                 let ideograph = is(before, |char| char.script() == Script::Han);
-                // Registered collections go no further on any ideograph that is in use.
-                (!ideograph || char > '\u{E011F}').then_some(HiddenKind::VariationSelector)
+                // Registered collections go no further on any ideograph that is in use; names have a few of them.
+                let writing = ideograph && char <= '\u{E011F}' && self.selectors_on_ideographs() <= FEW;
+                (!writing).then_some(HiddenKind::VariationSelector)
             }
             '\u{115F}' | '\u{1160}' => {
                 let jamo = is(before, is_jamo) || is(after, is_jamo);
@@ -279,23 +298,21 @@ impl Finder<'_> {
                 let is_braille = |char: char| matches!(char, '\u{2801}'..='\u{28FF}');
                 (!self.line(at).chars().any(is_braille)).then_some(HiddenKind::Filler)
             }
-            '\u{AD}' => {
-                let within = is(before, char::is_alphanumeric) && is(after, char::is_alphanumeric);
-                let run = before == Some(char) || after == Some(char);
-                (within || run).then_some(HiddenKind::SoftHyphen)
-            }
+            '\u{AD}' => Some(HiddenKind::SoftHyphen),
             '\u{2028}' | '\u{2029}' => Some(HiddenKind::LineSeparator),
             '\u{180E}'
             | '\u{2060}'..='\u{2065}'
             | '\u{206A}'..='\u{206F}'
             | '\u{FFF0}'..='\u{FFFB}'
-            | '\u{FFFE}'
-            | '\u{FFFF}'
+            | '\u{FDD0}'..='\u{FDEF}'
+            | '\u{13430}'..='\u{1343F}'
+            | '\u{1D159}'
+            | '\u{F0000}'..='\u{10FFFF}'
             | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}'
             | '\u{E0080}'..='\u{E00FF}'
             | '\u{E01F0}'..='\u{E0FFF}' => Some(HiddenKind::Invisible),
-            _ => None,
+            _ => (u32::from(char) & 0xFFFE == 0xFFFE).then_some(HiddenKind::Invisible),
         }
     }
 
@@ -317,8 +334,60 @@ impl Finder<'_> {
             && name.iter().all(spells)
     }
 
-    /// Looks at the word around a letter beyond ASCII, and gives where it ends.
-    fn look_at_word(&mut self, at: usize) -> usize {
+    /// The last character before a place that is no mark on another.
+    fn letter_before(&self, at: usize) -> Option<char> {
+        let is_mark = |char: &char| char.script() == Script::Inherited && !is_format(*char);
+        self.text[..at].chars().rev().take(8).find(|char| !is_mark(char))
+    }
+
+    /// Whether a joiner or its opposite stands within a word of a script that has them, or at the end of one.
+    fn parts(&self, at: usize, after: Option<char>) -> bool {
+        let before = self.letter_before(at);
+        let is_letter = |char: char| char.is_alphanumeric() || is_joining(char);
+        let ends = |after: char| {
+            !after.is_alphanumeric()
+                && matches!(after.script(), Script::Common | Script::Inherited)
+                && !is_format(after)
+        };
+        let is_arabic = |char: char| char.script() == Script::Arabic;
+        // An ending on a foreign word, as Persian writes it.
+        let on_foreign = before.is_some_and(is_letter) && after.is_some_and(is_arabic);
+        on_foreign
+            || before.is_some_and(is_joining) && after.is_none_or(|after| is_joining(after) || ends(after))
+    }
+
+    /// How many ideographs of the text have a selector.
+    fn selectors_on_ideographs(&self) -> usize {
+        let mut before = None;
+        let mut count = 0;
+        for char in self.text.chars() {
+            let selects = matches!(char, '\u{FE00}'..='\u{FE02}' | '\u{E0100}'..='\u{E01EF}');
+            count += usize::from(selects && before.is_some_and(|one: char| one.script() == Script::Han));
+            if count > FEW {
+                break;
+            }
+            before = Some(char);
+        }
+        count
+    }
+
+    /// A sign that looks like one that parts an address, within the address of a URL.
+    fn look_at_sign(&mut self, char: char, range: Range<usize>) {
+        let around = self.around(&range);
+        let before = &self.text[around.start..range.start];
+        let ends = |char: char| char.is_whitespace() || "/?#\"'`<>()[]{}|\\,;".contains(char);
+        let host = before.rfind(ends).map_or(0, |at| at + 1);
+        let host = before.ceil_char_boundary(host);
+        let follows = self.text[range.end..].starts_with(|char: char| char.is_ascii_alphanumeric());
+        if before[..host].ends_with("://") && follows {
+            let detail =
+                alloc::format!("U+{:04X} in a host name looks like a sign that parts it", u32::from(char));
+            self.found.push(Hidden { kind: HiddenKind::LookAlike, range, count: 1, detail });
+        }
+    }
+
+    /// Looks at the word around a letter beyond ASCII.
+    fn look_at_word(&mut self, at: usize) {
         let in_word =
             |char: char| char.is_alphanumeric() || char == '_' || char.script() == Script::Inherited;
         let start = self.text[..at]
@@ -333,8 +402,6 @@ impl Finder<'_> {
                 self.found.push(Hidden { kind: HiddenKind::LookAlike, range: range.clone(), count, detail });
             }
         }
-        // Joiners within the word are looked at by themselves.
-        at + self.text[at..].chars().next().map_or(1, char::len_utf8)
     }
 
     /// What is wrong with a word, in words.
@@ -344,7 +411,9 @@ impl Finder<'_> {
         let foreign: Vec<char> =
             word.chars().filter(|char| char.is_alphabetic() && !is_latin(*char)).collect();
         let latin = word.chars().filter(|&char| is_latin(char)).count();
-        if host.is_some() && word.chars().all(|char| char.is_ascii() || latin_of(char).is_some()) {
+        if let Some(host) = host
+            && word.chars().all(|char| char.is_ascii() || latin_of(char).is_some() && !is_at_home(char, host))
+        {
             return Some(told(word, "a host name"));
         }
         if foreign.is_empty() || !foreign.iter().all(|&char| latin_of(char).is_some()) {
@@ -353,17 +422,17 @@ impl Finder<'_> {
         if latin == 0 {
             let in_code = self.is_in_code(range);
             let script = foreign[0].script();
-            let long = foreign.len() >= 3 && matches!(script, Script::Cyrillic | Script::Greek);
+            let long = foreign.len() >= 3 && has_look_alikes(script);
             return (in_code && long && !self.has_words_in(script)).then(|| told(word, "a name in code"));
         }
         let ascii = word.chars().filter(char::is_ascii_alphabetic).count();
         let is_deceptive = foreign.iter().any(|&char| match char.script() {
-            Script::Greek => is_latin_shape(char) && ascii > 1 || ascii >= 4 && is_within(word, char),
-            // Mathematical letters and the like are a matter of style outside of names.
-            Script::Common | Script::Inherited => false,
-            _ => true,
+            Script::Greek => is_latin_shape(char) && ascii > 1 || ascii >= 3 && is_within(word, char),
+            // Mathematical letters and the like are a matter of style outside of names; others look like nothing else.
+            script => has_look_alikes(script),
         });
-        let is_suffix = is_inflected(word) && self.has_words_in(Script::Cyrillic);
+        let is_suffix =
+            is_inflected(word) && !self.is_in_code(range) && self.has_words_in(foreign[0].script());
         (is_deceptive && !is_suffix).then(|| told(word, "a word"))
     }
 
@@ -378,8 +447,7 @@ impl Finder<'_> {
         let end = self.text[range.end..around.end].find(ends).map_or(around.end, |len| range.end + len);
         let host = &self.text[start..end];
         let last = host.rsplit('.').next().unwrap_or_default();
-        let named =
-            host.contains('.') && last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_lowercase());
+        let named = host.contains('.') && (DOMAINS.contains(&last) || host.starts_with("www."));
         (scheme || named).then_some(host)
     }
 
@@ -398,20 +466,62 @@ impl Finder<'_> {
 
     /// Whether the text has a word of a script that can't be taken for a Latin one.
     fn has_words_in(&mut self, script: Script) -> bool {
-        let slot = usize::from(script == Script::Greek);
-        *self.has_words[slot].get_or_insert_with(|| {
-            let own = |char: char| char.script() == script && latin_of(char).is_none();
-            let plain = |word: &str| word.chars().filter(|&char| own(char)).count() >= 2;
-            self.text.split(|char: char| !char.is_alphabetic()).any(plain)
-        })
+        if let Some((_, has)) = self.has_words.iter().find(|(known, _)| *known == script) {
+            return *has;
+        }
+        let own = |char: char| char.script() == script && latin_of(char).is_none();
+        let plain = |word: &str| word.chars().filter(|&char| own(char)).count() >= 2;
+        let has = self.text.split(|char: char| !char.is_alphabetic()).any(plain);
+        self.has_words.push((script, has));
+        has
     }
 }
 
-/// A Latin acronym with a Cyrillic ending, as Russian inflects it: `JSONа`.
+/// A Latin acronym with an ending of another script, as Russian and Armenian inflect it: `JSONа`.
 fn is_inflected(word: &str) -> bool {
-    let stem = word.trim_end_matches(|char: char| char.script() == Script::Cyrillic);
+    let stem = word.trim_end_matches(|char: char| !char.is_ascii());
     let ending = word[stem.len()..].chars().count();
-    stem.len() > 1 && stem.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (1..=3).contains(&ending)
+    let acronym = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    stem.len() > 1 && stem.bytes().all(acronym) && (1..=3).contains(&ending)
+}
+
+/// Scripts with letters of the same shape as Latin ones.
+fn has_look_alikes(script: Script) -> bool {
+    matches!(
+        script,
+        Script::Cyrillic
+            | Script::Greek
+            | Script::Armenian
+            | Script::Cherokee
+            | Script::Coptic
+            | Script::Lisu
+            | Script::Deseret
+    )
+}
+
+/// Letters that are at home where the host is: no look-alikes there.
+fn is_at_home(char: char, host: &str) -> bool {
+    match char {
+        'ı' => [".tr", ".az", ".kz"].iter().any(|end| host.ends_with(end)),
+        'þ' => host.rsplit('.').next() == Some("is"),
+        _ => false,
+    }
+}
+
+/// Signs that look like those that part an address.
+fn is_host_sign(char: char) -> bool {
+    matches!(
+        char,
+        '\u{2044}'
+            | '\u{2215}'
+            | '\u{29F8}'
+            | '\u{FF0F}'
+            | '\u{2571}'
+            | '\u{FF1A}'
+            | '\u{A789}'
+            | '\u{2236}'
+            | '\u{FF0E}'
+    )
 }
 
 fn told(word: &str, what: &str) -> String {
@@ -534,19 +644,6 @@ fn is_joining(char: char) -> bool {
     )
 }
 
-/// Whether a joiner stands within a word of a script that has joiners, or at the end of one behind a mark.
-fn joins(before: Option<char>, after: Option<char>) -> bool {
-    before.is_some_and(|before| is_joining(before) && before.is_alphanumeric() || is_virama(before))
-        && after.is_none_or(|after| {
-            is_joining(after)
-                || !after.is_alphanumeric() && after.script() == Script::Common && !is_format(after)
-        })
-}
-
-fn is_virama(char: char) -> bool {
-    is_joining(char) && !char.is_alphanumeric()
-}
-
 fn is_format(char: char) -> bool {
     matches!(char, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{AD}')
 }
@@ -565,38 +662,45 @@ fn has_no_spaces(char: char) -> bool {
     )
 }
 
-/// A symbol, as emoji are.
-fn is_symbol(char: char) -> bool {
-    !char.is_ascii()
-        && !char.is_whitespace()
-        && char.script() == Script::Common
-        && !is_format(char)
-        && !char.is_control()
-}
-
-/// What can stand in front of a joiner in an emoji.
-fn is_emoji_part(char: char) -> bool {
-    char == '\u{FE0F}' || is_symbol(char)
+/// A picture, an arrow or another sign that emoji are made of, skin tones among them.
+fn is_pictograph(char: char) -> bool {
+    matches!(
+        char,
+        '\u{2190}'..='\u{21FF}' | '\u{2300}'..='\u{23FF}' | '\u{25A0}'..='\u{27BF}' | '\u{2900}'..='\u{297F}'
+            | '\u{2B00}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}'
+    )
 }
 
 /// Whether a variation selector 1 to 16 has something to vary.
-fn varies(before: Option<char>, selector: char, after: Option<char>) -> bool {
+fn varies(before: Option<char>, selector: char, after: Option<char>, few: impl Fn() -> bool) -> bool {
     let Some(before) = before else { return false };
     match selector {
-        // Text and emoji style: symbols, and the keycaps.
+        // Text and emoji style: pictures, some signs, and the keycaps.
         '\u{FE0E}' | '\u{FE0F}' => {
-            is_symbol(before)
+            is_pictograph(before)
                 || matches!(before, '0'..='9' | '#' | '*') && after == Some('\u{20E3}')
-                || matches!(before, '\u{A9}' | '\u{AE}')
-        }
-        // Standard forms of signs, ideographs and a few scripts.
-        '\u{FE00}'..='\u{FE02}' => {
-            is_symbol(before)
                 || matches!(
-                    before.script(),
-                    Script::Han | Script::Myanmar | Script::Phags_Pa | Script::Manichaean
+                    before,
+                    '\u{A9}'
+                        | '\u{AE}'
+                        | '\u{203C}'
+                        | '\u{2049}'
+                        | '\u{2122}'
+                        | '\u{2139}'
+                        | '\u{24C2}'
+                        | '\u{3030}'
+                        | '\u{303D}'
+                        | '\u{3297}'
+                        | '\u{3299}'
                 )
         }
+        // Standard forms of signs, ideographs and a few scripts.
+        '\u{FE00}' if matches!(before, '0' | '\u{2200}'..='\u{22FF}' | '\u{2A00}'..='\u{2AFF}') => true,
+        '\u{FE00}'..='\u{FE02}' => match before.script() {
+            Script::Han => few(),
+            Script::Myanmar | Script::Phags_Pa | Script::Manichaean => selector == '\u{FE00}',
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -635,6 +739,13 @@ mod tests {
             "https://münchen.de/straße https://例え.jp https://пример.рф",
             "∩\u{FE00} ⠓⠑⠇⠇⠕\u{2800}⠺",
             "ascii end",
+            "API\u{200C}ها و PDF\u{200C}های خانهٔ\u{200C}ما کتابِ\u{200C}من",
+            "ไทย\u{200B}API และ\u{200B}2024",
+            "השתמשו וAPI ב-API",
+            "ستخدم هHTTP",
+            "`yapı.md` kısım.txt þing.is https://ısparta.bel.tr",
+            "\u{200F}123 (API)\u{200F}\nשלום",
+            "Հայերեն կանոններ, APIս",
             "𝐛𝐨𝐥𝐝 is style, ｆｕｌｌ too",
         ] {
             assert_eq!(find(text), [], "{text:?}");
@@ -686,6 +797,24 @@ mod tests {
             ("call `сору`", LookAlike),
             ("ехec", LookAlike),
             ("Αdmin", LookAlike),
+            ("א \u{200E}\u{200F}\u{200E}", Bidi),
+            ("tests\u{AD} for", SoftHyphen),
+            ("—\u{FE00} …\u{FE01}", VariationSelector),
+            (
+                "测\u{E0110}试\u{E0101}用\u{E011F}测\u{E0110}试\u{E0101}用\u{E011F}测\u{E0110}试\u{E0101}用\u{E011F}",
+                VariationSelector,
+            ),
+            ("“\u{200D}…\u{200D}—", Invisible),
+            ("م\u{200D}ن", Invisible),
+            ("a\u{13430}b", Invisible),
+            ("a\u{F0041}b", Invisible),
+            ("a\u{1FFFE}b", Invisible),
+            ("https://g\u{966}\u{966}gle.com", LookAlike),
+            ("https://github.com\u{2044}login.evil.example", LookAlike),
+            ("gıthub.com", LookAlike),
+            ("pαth", LookAlike),
+            ("Привет мир `sudо`", LookAlike),
+            ("`ᎬᏙᏟᎬ`", LookAlike),
         ] {
             assert!(kinds(text).contains(&kind), "{text:?}: {:?}", find(text));
         }
@@ -706,6 +835,13 @@ mod tests {
         let text = "a\u{E0068}\u{202E}b ig\u{200B}no\u{AD}re\u{2028}👩\u{200D}💻\u{3164}";
         assert_eq!(strip(text), "ab ignore\n👩\u{200D}💻");
         assert_eq!(find(&strip(text)), []);
+    }
+
+    /// One word may be all of a text.
+    #[test]
+    fn a_long_word_is_looked_at_once() {
+        assert_eq!(find(&"字".repeat(200_000)), []);
+        assert_eq!(find(&"а".repeat(200_000)), []);
     }
 
     #[test]
