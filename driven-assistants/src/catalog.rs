@@ -102,6 +102,9 @@ pub struct HeadSpec {
     pub describes: Vec<Mode>,
     /// The key of the globs.
     pub globs: Option<GlobKey>,
+    /// Keys that fit every mode when they are absent.
+    #[serde(default)]
+    pub optional: Vec<String>,
     /// Keys that narrow a rule in ways that no other assistant has: such a rule is only ever called for by name elsewhere.
     #[serde(default)]
     pub narrowing: Vec<String>,
@@ -300,6 +303,9 @@ pub struct Global {
     pub root: Option<String>,
     /// The folder.
     pub dir: Option<String>,
+    /// What stands there is always active, whatever its head says.
+    #[serde(default)]
+    pub always: bool,
 }
 
 impl Assistant {

@@ -41,6 +41,8 @@ pub struct Scope<'s> {
     pub targets: &'s [String],
     /// Rules from the project's rule folder.
     pub rules: &'s [RuleText],
+    /// What was found in that folder.
+    pub found: Option<&'s Report>,
     /// Look at every file that assistants read, too.
     pub files: bool,
 }
@@ -75,9 +77,33 @@ pub fn check(root: &Path, shown: &Path, scope: &Scope<'_>) -> Result<Checked> {
     let mut subjects: Vec<Subject> = scope.rules.iter().map(Subject::of_rule).collect();
     if scope.files {
         let project = Project::look(root).ok();
+        let found = scope.found.map_or(&[][..], Report::findings).iter();
+        let known: BTreeSet<(Code, String)> =
+            found.map(|finding| (finding.code(), finding.line().to_owned())).collect();
         let is_written = |path: &str, text: &str| project.as_ref().is_some_and(|one| one.wrote(path, text));
         let mut paths: Vec<(String, Option<&'static Assistant>)> = Vec::new();
-        walk(&tree, &mut checked.notes, &mut |path, owner| paths.push((path.to_owned(), owner)));
+        let links = walk(&tree, &mut checked.notes, &mut |path, owner| paths.push((path.to_owned(), owner)));
+        for link in links {
+            match tree.root().join(&link).canonicalize() {
+                // Where it leads to is checked under that name; assistants follow it.
+                Ok(real) if real.starts_with(tree.root()) && real.is_file() => {
+                    let below = real
+                        .strip_prefix(tree.root())
+                        .ok()
+                        .and_then(Path::to_str)
+                        .map(|path| path.replace('\\', "/"));
+                    let Some(below) = below.filter(|below| !paths.iter().any(|(path, _)| path == below))
+                    else {
+                        continue;
+                    };
+                    paths.push((below, owner_of(&link)));
+                }
+                _ => {
+                    let message = "the link leads out of the project, or nowhere; assistants follow it";
+                    checked.report.push(Finding::in_file(Code::BadLink, &shown.join(&link), message));
+                }
+            }
+        }
         for (path, owner) in paths {
             let text = match tree.read(&path) {
                 Ok(Some(text)) => text,
@@ -89,12 +115,17 @@ pub fn check(root: &Path, shown: &Path, scope: &Scope<'_>) -> Result<Checked> {
                     continue;
                 }
             };
-            if is_written(&path, &text) {
-                continue;
-            }
+            let is_written = is_written(&path, &text);
             let file = Arc::new(SourceFile { path: shown.join(&path), text });
-            check_text(&file, &mut checked.report);
-            subjects.extend(subject(&path, owner, &file));
+            let mut own = Report::default();
+            check_text(&file, &mut own);
+            if is_written {
+                // It says what the rules say: what was found there already needs no second word.
+                own.retain(|finding| !known.contains(&(finding.code(), finding.line().to_owned())));
+            } else {
+                subjects.extend(subject(&path, owner, &file));
+            }
+            checked.report.extend(own);
             checked.files.push(path);
         }
     }
@@ -127,8 +158,12 @@ fn subject(path: &str, owner: Option<&'static Assistant>, file: &Arc<SourceFile>
     })
 }
 
-/// Every file that assistants read, and whose it is where that is plain.
-fn walk(tree: &Tree, notes: &mut Vec<Note>, found: &mut dyn FnMut(&str, Option<&'static Assistant>)) {
+/// Every file that assistants read, and whose it is where that is plain; gives the links with such names.
+fn walk(
+    tree: &Tree,
+    notes: &mut Vec<Note>,
+    found: &mut dyn FnMut(&str, Option<&'static Assistant>),
+) -> Vec<String> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut names: BTreeSet<&str> = NAMES.into_iter().collect();
     let mut folders: BTreeSet<&str> = BTreeSet::new();
@@ -174,11 +209,14 @@ fn walk(tree: &Tree, notes: &mut Vec<Note>, found: &mut dyn FnMut(&str, Option<&
             take(path);
         }
     });
-    Walk::of_project().run(tree, "", notes, &mut |path| {
-        if names.contains(path.rsplit('/').next().unwrap_or(path)) {
+    let is_named = |path: &str| names.contains(path.rsplit('/').next().unwrap_or(path));
+    let mut walk = Walk::of_project();
+    walk.run(tree, "", notes, &mut |path| {
+        if is_named(path) {
             take(path);
         }
     });
+    walk.links.into_iter().filter(|path| is_named(path)).collect()
 }
 
 fn first_part(dir: &str) -> (&str, &str) {

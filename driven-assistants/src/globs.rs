@@ -35,11 +35,20 @@ pub fn print(globs: &[String], form: GlobForm) -> Option<GlobValue> {
     }
     let mut parts = Vec::new();
     for glob in full {
-        let branches = if form == GlobForm::SplitComma { expand_braces(&glob)? } else { vec![glob] };
+        // A bare value that begins with a brace is a mapping to readers of YAML.
+        let opens = form == GlobForm::BareComma && glob.starts_with('{');
+        let parts_all = form == GlobForm::SplitComma || opens;
+        let branches = if parts_all { expand_braces(&glob)? } else { vec![glob] };
         for branch in branches {
             let whole = split_globs(&branch).len() == 1 && branch.trim() == branch;
-            let parted = form == GlobForm::SplitComma && branch.contains(',');
-            if !whole || parted || branch.contains(['\\', '\n']) {
+            let parted = parts_all && branch.contains(',');
+            let bare = form == GlobForm::BareComma || form == GlobForm::SplitComma;
+            let misread = bare
+                && (branch.contains(" #")
+                    || branch.contains(": ")
+                    || branch.ends_with(':')
+                    || branch.starts_with(['[', '&', '|', '>', '%', '@', '`', '#', '"', '\'']));
+            if !whole || parted || misread || branch.contains(['\\', '\n']) {
                 return None;
             }
             parts.push(branch);

@@ -53,13 +53,24 @@ pub fn read(text: &str, spec: &HeadSpec) -> Result<ReadFile, (usize, String)> {
     let says = |constants: &BTreeMap<String, String>| {
         constants.iter().all(|(key, wanted)| {
             let found = find(key).map(scalar).or_else(|| spec.defaults.get(key).cloned());
-            wanted.contains("{name}") || found.is_some_and(|found| &found == wanted)
+            let open = found.is_none() && spec.optional.contains(key);
+            wanted.contains("{name}") || open || found.is_some_and(|found| &found == wanted)
         })
     };
     let mode = if spec.narrowing.iter().any(|key| find(key).is_some()) {
         Mode::Manual
     } else {
-        mode_of(spec, says, !globs.is_empty(), !description.is_empty(), entries.is_empty())
+        let scopes = |key: &String| spec.globs.as_ref().is_some_and(|globs| globs.key == *key);
+        let says_mode =
+            |key: &String| spec.modes.values().any(|keys| keys.get(key).is_some_and(|one| one != "{name}"));
+        let found = Found {
+            globs: !globs.is_empty(),
+            description: !description.is_empty(),
+            glob_key: entries.iter().any(|entry| scopes(&entry.key)),
+            mode_key: entries.iter().any(|entry| says_mode(&entry.key)),
+            nothing: entries.is_empty(),
+        };
+        mode_of(spec, says, &found)
     };
     if mode != Mode::Globs {
         globs.clear();
@@ -68,29 +79,39 @@ pub fn read(text: &str, spec: &HeadSpec) -> Result<ReadFile, (usize, String)> {
 }
 
 /// The first mode whose keys are set as the file has them; one without keys of its own comes last.
-fn mode_of(
-    spec: &HeadSpec,
-    says: impl Fn(&BTreeMap<String, String>) -> bool,
-    has_globs: bool,
-    has_description: bool,
-    is_empty: bool,
-) -> Mode {
-    if is_empty && spec.defaults.is_empty() && spec.modes.contains_key(&Mode::Manual) {
+fn mode_of(spec: &HeadSpec, says: impl Fn(&BTreeMap<String, String>) -> bool, found: &Found) -> Mode {
+    if found.nothing && spec.defaults.is_empty() && spec.modes.contains_key(&Mode::Manual) {
         return Mode::Manual;
     }
     for mode in [Mode::Off, Mode::Always, Mode::Globs, Mode::Agent, Mode::Manual] {
         let Some(constants) = spec.modes.get(&mode) else { continue };
         let fits = match mode {
-            Mode::Always => !constants.is_empty(),
-            Mode::Globs => has_globs,
-            Mode::Agent => has_description || spec.description.is_none(),
+            Mode::Always => !constants.is_empty() && (found.mode_key || !found.glob_key),
+            Mode::Globs => found.globs,
+            Mode::Agent => found.description || spec.description.is_none(),
             _ => true,
         };
         if fits && says(constants) {
             return mode;
         }
     }
-    if spec.modes.contains_key(&Mode::Manual) { Mode::Manual } else { Mode::Always }
+    // A scope that can't be read is still one: what nothing fits is at most called for by name.
+    let is_scoped = found.glob_key || found.mode_key;
+    if is_scoped || spec.modes.contains_key(&Mode::Manual) { Mode::Manual } else { Mode::Always }
+}
+
+/// What a head has.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact about the head")]
+struct Found {
+    /// Globs with a meaning.
+    globs: bool,
+    description: bool,
+    /// The key of the globs, whatever its value.
+    glob_key: bool,
+    /// A key that says when the rule takes part.
+    mode_key: bool,
+    /// No key at all.
+    nothing: bool,
 }
 
 fn scalar(value: &Value) -> String {
@@ -179,7 +200,8 @@ pub fn write(meaning: &Meaning, name: &str, spec: &HeadSpec, origin: Option<&str
     [meaning, &bare].into_iter().find_map(|meaning| {
         let head = compose(meaning, name, spec, origin)?;
         let says = read(&head, spec).ok()?.meaning;
-        (says.mode == meaning.mode).then_some(head)
+        let same_globs = meaning.mode != Mode::Globs || globs::mean_the_same(&says.globs, &meaning.globs);
+        (says.mode == meaning.mode && same_globs).then_some(head)
     })
 }
 

@@ -211,9 +211,13 @@ impl Look {
         start: usize,
     ) {
         let (front, body) = text.split_at(start + blank_lines(&text[start..]));
+        let dir = assistant.rules.as_ref().map(|rules| format!("{}/", rules.dir));
+        let in_folder = dir.is_some_and(|dir| path.starts_with(&dir));
         let body = match crate::block::part(body, crate::block::Comment::Html) {
             // What driven wrote itself is no source.
-            Ok(parted) if parted.block.is_some() => format!("{}{}", parted.before, parted.after),
+            Ok(parted) if parted.block.is_some() && !in_folder => {
+                format!("{}{}", parted.before, parted.after)
+            }
             _ => body.to_owned(),
         };
         if body.trim().is_empty() && front.trim().is_empty() {
@@ -355,7 +359,8 @@ fn sanitised(wanted: &str) -> String {
             .chars()
             .map(|char| if char.is_control() || "\\:*?\"<>|\0".contains(char) { '-' } else { char })
             .collect();
-        let plain = plain.trim().to_owned();
+        // The longest name of a file, less an ending and what tells it from another.
+        let plain = plain[..plain.floor_char_boundary(180)].trim().to_owned();
         match plain.as_str() {
             "" => "rule".into(),
             "README" | "LICENSE" | "CHANGELOG" => plain.to_lowercase(),

@@ -12,7 +12,8 @@ use crate::block::fits;
 use crate::catalog::{Assistant, Entries, Mode, SettingsFormat, assistants};
 use crate::error::{Error, ErrorKind, Result};
 use crate::globs::only_folder;
-use crate::render::{Fate, FateKind, Policy, Way, is_for, name_of, origin_of, scope, way};
+use crate::head;
+use crate::render::{Fate, FateKind, Policy, Way, is_blank, is_for, name_of, origin_of, scope, way};
 use crate::tree::is_name;
 
 /// What a plan is made with.
@@ -210,6 +211,14 @@ fn merge(shares: Vec<Share>, left_out: Vec<Clash>) -> Result<Plan> {
         }
         plan.fates.insert(id, share.fates);
     }
+    let names: BTreeSet<String> = plan.files.keys().map(|path| path.to_lowercase()).collect();
+    for path in plan.files.keys() {
+        let folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+        if let Some(folder) = folders.into_iter().find(|folder| names.contains(&folder.to_lowercase())) {
+            let message = format!("{folder} would be a file and a folder, for {path}");
+            return Err(Error::new(ErrorKind::Conflict, message, "rename one of the two rules"));
+        }
+    }
     Ok(plan)
 }
 
@@ -242,7 +251,7 @@ impl Share {
     /// A file for each rule.
     fn folder(&mut self, rules: &[RuleView<'_>], dir: &str, options: &Options<'_>) {
         for rule in rules {
-            let (way, fate) = way(rule, self.assistant, options.policy);
+            let (way, fate) = way(rule, self.assistant, options.policy, options.global);
             let front = match way {
                 Way::Native(head) => head,
                 Way::Fold(prose) => prose,
@@ -253,7 +262,7 @@ impl Share {
             };
             // A body that could be taken for a head gets an empty one.
             let front =
-                if front.is_empty() && rule.body().starts_with("---") { "---\n---\n".into() } else { front };
+                if front.is_empty() && self.is_taken_for_head(rule) { "---\n---\n".into() } else { front };
             let (path, front) = match self.whole_file(rule, options) {
                 Some((path, front)) => (path.to_owned(), front.to_owned()),
                 None => (self.path_of(rule, dir, options), front),
@@ -267,6 +276,14 @@ impl Share {
             self.files.insert(path, Content::File(text));
             self.fates.push(fate);
         }
+    }
+
+    /// Whether a body by itself would be read as a head, or as one with another meaning.
+    fn is_taken_for_head(&self, rule: &RuleView<'_>) -> bool {
+        let Some(spec) = &self.assistant.head else { return false };
+        let mode = Mode::of(rule.activation());
+        let reads = |read: head::ReadFile| read.body_start == 0 && read.meaning.mode == mode;
+        rule.body().starts_with("---") && !head::read(rule.body(), spec).is_ok_and(reads)
     }
 
     /// The path and the front of a rule that was a file by itself, without a head: `CLAUDE.md`, `.cursorrules`.
@@ -306,6 +323,11 @@ impl Share {
         let mut texts: BTreeMap<String, (Option<String>, String)> = BTreeMap::new();
         texts.insert(file.into(), (None, String::new()));
         for rule in rules {
+            if let Some((path, front)) = self.whole_file(rule, options) {
+                self.files.insert(path.into(), Content::File(format!("{front}{}", rule.body())));
+                self.fates.push(Fate { rule: rule.id().into(), kind: FateKind::Kept, why: String::new() });
+                continue;
+            }
             let globs: Vec<String> = rule.globs().iter().map(str::to_owned).collect();
             let folder = only_folder(&globs).filter(|folder| {
                 nested && Mode::of(rule.activation()) == Mode::Globs && (options.has_folder)(folder)
@@ -322,7 +344,7 @@ impl Share {
                 continue;
             }
             let (prose, fate) = if scoped {
-                match fold(rule, self.assistant, options.policy) {
+                match fold(rule, self.assistant, options) {
                     Ok(told) => (format!("{}\n\n", scope(rule)), told),
                     Err(told) => {
                         self.fates.push(told);
@@ -360,7 +382,7 @@ impl Share {
             Entries::Texts => {
                 let mut texts = Vec::new();
                 for rule in rules {
-                    let (way, fate) = way(rule, self.assistant, options.policy);
+                    let (way, fate) = way(rule, self.assistant, options.policy, options.global);
                     match way {
                         Way::Native(_) => texts.push(rule.body().to_owned()),
                         Way::Fold(prose) => texts.push(format!("{prose}{}", rule.body())),
@@ -378,14 +400,9 @@ impl Share {
     }
 }
 
-/// Whether nothing but a byte-order mark and blank lines stood in front of a body.
-fn is_blank(front: &str) -> bool {
-    front.trim_start_matches('\u{FEFF}').trim().is_empty()
-}
-
 /// What becomes of a scoped rule in a file without scopes.
-fn fold(rule: &RuleView<'_>, assistant: &Assistant, policy: Policy) -> Result<Fate, Fate> {
-    let (way, fate) = way(rule, assistant, policy);
+fn fold(rule: &RuleView<'_>, assistant: &Assistant, options: &Options<'_>) -> Result<Fate, Fate> {
+    let (way, fate) = way(rule, assistant, options.policy, options.global);
     match way {
         Way::Out => Err(fate),
         Way::Native(_) | Way::Fold(_) => Ok(fate),

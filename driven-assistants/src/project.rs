@@ -15,7 +15,7 @@ use driven_format::file_hash;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{Comment, glue, part, wrap};
-use crate::catalog::{Assistant, LimitKind, Scope, find};
+use crate::catalog::{Assistant, LimitKind, Scope, SettingsFormat, assistants, find};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Content, Plan};
 use crate::settings;
@@ -52,6 +52,35 @@ struct Record {
     /// Entries that were added to a list, and where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     entries: Option<EntriesRecord>,
+    /// How the file becomes what it was, while nobody changed it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undo: Option<Undo>,
+}
+
+/// What stood where driven wrote, between what did not change.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Undo {
+    /// How many bytes in front and behind stayed.
+    front: usize,
+    back: usize,
+    was: String,
+}
+
+impl Undo {
+    fn of(before: &str, after: &str) -> Self {
+        let same = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
+        let front = before.floor_char_boundary(same).min(after.floor_char_boundary(same));
+        let (rest, other) = (&before[front..], &after[front..]);
+        let same = rest.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
+        let start = rest.ceil_char_boundary(rest.len() - same);
+        Undo { front, back: rest.len() - start, was: rest[..start].into() }
+    }
+
+    fn apply(&self, text: &str) -> Option<String> {
+        let back = text.len().checked_sub(self.back).filter(|back| *back >= self.front)?;
+        Some(format!("{}{}{}", text.get(..self.front)?, self.was, text.get(back..)?))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -78,11 +107,23 @@ struct Last {
 }
 
 #[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 struct Journal {
-    /// Staged file and the path that it goes to.
-    renames: Vec<(String, String)>,
-    deletes: Vec<String>,
+    steps: Vec<JournalStep>,
     state: State,
+}
+
+/// One file that is to be written or removed.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct JournalStep {
+    path: String,
+    /// The number of the staged file; nothing when the path goes.
+    staged: Option<usize>,
+    /// Digest of what was there; nothing for no file.
+    before: Option<String>,
+    /// Digest of what should be there.
+    after: Option<String>,
 }
 
 /// A project that rules are written to.
@@ -108,17 +149,20 @@ pub struct Change {
     pub after: Option<String>,
     /// Why it must not be written without being told to.
     pub conflict: Option<String>,
+    /// It can't be written at all, whoever tells: the file is not what it could be put into.
+    pub is_stuck: bool,
 }
 
 impl Change {
     /// Whether the file is as it should be.
     pub fn is_done(&self) -> bool {
-        self.before == self.after
+        self.before == self.after && !self.is_stuck
     }
 
-    /// `create`, `update`, `delete` or `keep`.
+    /// `create`, `update`, `delete`, `keep`, or `stuck`.
     pub fn word(&self) -> &'static str {
         match (&self.before, &self.after) {
+            _ if self.is_stuck => "stuck",
             (before, after) if before == after => "keep",
             (None, _) => "create",
             (_, None) => "delete",
@@ -212,16 +256,18 @@ impl Project {
     /// As [`open`](Self::open).
     pub fn begin(&mut self) -> Result<()> {
         let own = self.root().join(STATE_FOLDER);
-        self.tree.check(&format!("{STATE_FOLDER}/{STATE_FILE}"))?;
+        // What lies there may come from elsewhere: a link would lead out.
+        for name in [STATE_FILE, JOURNAL, LOCK, LAST, GITIGNORE] {
+            self.tree.check(&format!("{STATE_FOLDER}/{name}"))?;
+        }
+        self.tree.has_folder(&format!("{STATE_FOLDER}/{STAGE}"))?;
         fs::create_dir_all(&own).map_err(|err| Error::io(&own, &err))?;
         let ignore = own.join(GITIGNORE);
         if !ignore.exists() {
-            let text = format!("{JOURNAL}\n{STAGE}/\n{LOCK}\n{LAST}\n");
+            let text = format!("{JOURNAL}\n{STAGE}/\n{LOCK}\n{LAST}\n*.tmp\n");
             fs::write(&ignore, text).map_err(|err| Error::io(&ignore, &err))?;
         }
-        let path = own.join(LOCK);
-        let lock = File::create(&path).map_err(|err| Error::io(&path, &err))?;
-        lock.lock().map_err(|err| Error::io(&path, &err))?;
+        let lock = take_lock(&own.join(LOCK))?;
         recover(&self.tree.afresh())?;
         self.tree = self.tree.afresh();
         self.state = read_state(&self.tree)?;
@@ -295,9 +341,10 @@ impl Project {
             if plan.files.contains_key(path) || path == GITIGNORE {
                 continue;
             }
-            let is_ours = record.owners.iter().all(|owner| plan.fates.contains_key(owner.as_str()));
-            if is_ours {
-                changes.extend(self.removal(path, record)?);
+            // An owner that nobody knows has no plan that could still want the file.
+            let is_ours = |owner: &String| plan.fates.contains_key(owner.as_str()) || find(owner).is_none();
+            if record.owners.iter().all(is_ours) {
+                changes.extend(self.removal(path, record, false)?);
             } else {
                 state.files.insert(path.clone(), record.clone());
             }
@@ -308,7 +355,7 @@ impl Project {
             let content = Content::Block { base: None, text };
             changes.push(self.change(GITIGNORE, &[], &content, &mut state)?);
         } else if let Some(record) = self.state.files.get(GITIGNORE) {
-            changes.extend(self.removal(GITIGNORE, record)?);
+            changes.extend(self.removal(GITIGNORE, record, false)?);
         }
         Ok(Changes { all: changes, state, warnings })
     }
@@ -318,14 +365,21 @@ impl Project {
         let owners: Vec<String> = owners.iter().map(|&id| id.to_owned()).collect();
         let old = self.state.files.get(path);
         let before = self.tree.read(path)?;
-        let (after, conflict, mut record) = wanted(path, content, before.as_deref(), old);
+        let Wanted { after, conflict, is_stuck, mut record } = wanted(path, content, before.as_deref(), old);
         record.created = old.map_or(before.is_none(), |old| old.created);
         record.owners.clone_from(&owners);
         record.whole = after.as_deref().map(digest).unwrap_or_default();
-        if after.is_some() {
-            state.files.insert(path.into(), record);
+        if record.kind != "file"
+            && let (Some(original), Some(after)) = (original(before.as_deref(), old), &after)
+        {
+            record.undo = Some(Undo::of(&original, after));
         }
-        Ok(Change { path: path.into(), owners, before, after, conflict })
+        if after.is_some() && !is_stuck {
+            state.files.insert(path.into(), record);
+        } else if let Some(old) = old {
+            state.files.insert(path.into(), old.clone());
+        }
+        Ok(Change { path: path.into(), owners, before, after, conflict, is_stuck })
     }
 
     /// What must happen to take back all that driven wrote, or what it wrote for some assistants alone.
@@ -335,13 +389,23 @@ impl Project {
     pub fn cleanup(&self, only: Option<&[&str]>) -> Result<Changes> {
         let mut changes = Vec::new();
         let mut state = State { version: 1, ..State::default() };
-        for (path, record) in &self.state.files {
+        for (path, record) in self.state.files.iter().filter(|(path, _)| *path != GITIGNORE) {
             let goes =
                 only.is_none_or(|only| record.owners.iter().all(|owner| only.contains(&owner.as_str())));
             if goes {
-                changes.extend(self.removal(path, record)?);
+                changes.extend(self.removal(path, record, true)?);
             } else {
                 state.files.insert(path.clone(), record.clone());
+            }
+        }
+        // What is kept out of version control is what is left.
+        if let Some(record) = self.state.files.get(GITIGNORE) {
+            let text = ignored(&state);
+            if text.is_empty() {
+                changes.extend(self.removal(GITIGNORE, record, true)?);
+            } else {
+                let content = Content::Block { base: None, text };
+                changes.push(self.change(GITIGNORE, &[], &content, &mut state)?);
             }
         }
         Ok(Changes { all: changes, state, warnings: Vec::new() })
@@ -350,14 +414,12 @@ impl Project {
     /// Does what was found; with `force` also where a person changed a file.
     ///
     /// # Errors
-    /// Conflicts without `force`; then nothing is written. What the file system says; then the next run completes it.
+    /// Conflicts without `force`, and what the file system says; then everything is as it was.
     pub fn apply(&mut self, changes: &Changes, force: bool) -> Result<()> {
         if self.lock.is_none() {
             self.begin()?;
         }
-        if let Some(change) = changes.conflicts().next()
-            && !force
-        {
+        if let Some(change) = changes.conflicts().find(|change| change.is_stuck || !force) {
             let why = change.conflict.as_deref().unwrap_or_default();
             let message = format!("{}: {why}; nothing was written", change.path);
             return Err(Error::new(
@@ -391,72 +453,126 @@ impl Project {
 
     fn commit(&self, changes: &Changes) -> Result<()> {
         let own = self.root().join(STATE_FOLDER);
-        let stage = own.join(STAGE);
         let tree = self.tree.afresh();
-        let mut journal = Journal { renames: Vec::new(), deletes: Vec::new(), state: changes.state.clone() };
-        for change in changes.open() {
-            tree.check(&change.path)?;
-            let Some(after) = &change.after else {
-                journal.deletes.push(change.path.clone());
-                continue;
-            };
-            if journal.renames.is_empty() {
-                fs::create_dir_all(&stage).map_err(|err| Error::io(&stage, &err))?;
+        let staged = self.stage(changes, &tree);
+        let journal = match staged {
+            Ok(journal) => journal,
+            Err(err) => {
+                remove_stage(self.root())?;
+                return Err(err);
             }
-            let name = format!("{STAGE}/{}", journal.renames.len());
-            let file = own.join(&name);
-            fs::write(&file, after).map_err(|err| Error::io(&file, &err))?;
-            if change.before.is_some()
-                && let Ok(old) = fs::metadata(self.root().join(&change.path))
-            {
-                fs::set_permissions(&file, old.permissions()).map_err(|err| Error::io(&file, &err))?;
-            }
-            journal.renames.push((name, change.path.clone()));
-        }
-        if journal.renames.is_empty() && journal.deletes.is_empty() {
+        };
+        if journal.steps.is_empty() {
             return write_state(self.root(), &journal.state);
         }
         let path = own.join(JOURNAL);
         let text = serde_json::to_vec(&journal).map_err(|err| Error::state(&path, err))?;
         write_if_changed(&path, &text).map_err(|err| Error::io(&path, &err))?;
-        complete(&tree, &journal)
+        complete(&tree, &journal).inspect_err(|_| self.undo(changes))
     }
 
-    /// How one path becomes what it was without driven.
-    fn removal(&self, path: &str, record: &Record) -> Result<Option<Change>> {
+    /// Writes what is to come beside what is there.
+    fn stage(&self, changes: &Changes, tree: &Tree) -> Result<Journal> {
+        let stage = self.root().join(STATE_FOLDER).join(STAGE);
+        let mut journal = Journal { steps: Vec::new(), state: changes.state.clone() };
+        for (number, change) in changes.open().enumerate() {
+            tree.check(&change.path)?;
+            if number == 0 {
+                fs::create_dir_all(&stage).map_err(|err| Error::io(&stage, &err))?;
+            }
+            if let Some(after) = &change.after {
+                let file = stage.join(number.to_string());
+                fs::write(&file, after).map_err(|err| Error::io(&file, &err))?;
+                if change.before.is_some()
+                    && let Ok(old) = fs::metadata(self.root().join(&change.path))
+                {
+                    fs::set_permissions(&file, old.permissions()).map_err(|err| Error::io(&file, &err))?;
+                }
+            }
+            journal.steps.push(JournalStep {
+                path: change.path.clone(),
+                staged: change.after.is_some().then_some(number),
+                before: change.before.as_deref().map(digest),
+                after: change.after.as_deref().map(digest),
+            });
+        }
+        Ok(journal)
+    }
+
+    /// Puts everything back where a run could not be ended; what can't be put back either is for the next run.
+    fn undo(&self, changes: &Changes) {
+        let tree = self.tree.afresh();
+        let back = |change: &Change| -> Result<()> {
+            let is_there = self.root().join(&change.path).symlink_metadata().is_ok();
+            if change.before.is_none() && !is_there || tree.read(&change.path)? == change.before {
+                return Ok(());
+            }
+            match &change.before {
+                None => tree.remove(&change.path),
+                Some(before) => {
+                    let path = self.root().join(&change.path);
+                    write_if_changed(&path, before.as_bytes())
+                        .map(|_| ())
+                        .map_err(|err| Error::io(&path, &err))
+                }
+            }
+        };
+        // What was not there leaves its folders too, when they were made for it.
+        let all_back = changes.open().all(|change| back(change).is_ok());
+        if all_back && fs::remove_file(self.root().join(STATE_FOLDER).join(JOURNAL)).is_ok() {
+            let _ = remove_stage(self.root());
+        }
+    }
+
+    /// How one path becomes what it was without driven; with `keeps`, a file that was there before stays.
+    fn removal(&self, path: &str, record: &Record, keeps: bool) -> Result<Option<Change>> {
+        if !may_own(path) {
+            let message = format!("{STATE_FOLDER}/{STATE_FILE}: `{path}` is no file that driven writes");
+            let hint = "restore it from version control, or remove it: then every file counts as your own";
+            return Err(Error::new(ErrorKind::State, message, hint));
+        }
         let Some(before) = self.tree.read(path)? else { return Ok(None) };
+        let is_as_left = digest(&before) == record.whole;
+        let undone = record.undo.as_ref().filter(|_| is_as_left).and_then(|undo| undo.apply(&before));
         let changed = || Some("it was changed since driven wrote it".to_owned());
-        let (after, conflict) = match (record.kind.as_str(), &record.entries) {
-            ("block", _) => match part(&before, comment(path)) {
+        let gone = |text: String| (!(record.created && is_nothing(&text))).then_some(text);
+        let mut is_stuck = false;
+        let (after, conflict) = match (record.kind.as_str(), &record.entries, undone) {
+            ("file", ..) if keeps && !record.created => (Some(before.clone()), None),
+            ("file", ..) => (None, if is_as_left { None } else { changed() }),
+            (_, _, Some(text)) if record.outside.is_empty() || !record.created => (gone(text), None),
+            ("block", ..) => match part(&before, comment(path)) {
                 Ok(parted) => {
                     let conflict =
                         parted.block.as_ref().filter(|block| !block.is_whole).and_then(|_| changed());
-                    let head = parted.before.strip_suffix(&record.glue).unwrap_or(parted.before);
+                    let head = match &parted.block {
+                        Some(_) => without_glue(parted.before, &record.glue),
+                        None => parted.before,
+                    };
                     let text = format!("{head}{}", parted.after);
                     let is_ours = !record.outside.is_empty() && digest(&text) == record.outside;
                     let goes = record.created && (text.is_empty() || is_ours);
                     ((!goes).then_some(text), conflict)
                 }
-                Err(why) => (Some(before.clone()), Some(why)),
+                Err(why) => {
+                    is_stuck = true;
+                    (Some(before.clone()), Some(why))
+                }
             },
-            (_, Some(entries)) => {
-                let format = match entries.format.as_str() {
-                    "yaml" => crate::catalog::SettingsFormat::Yaml,
-                    _ => crate::catalog::SettingsFormat::Jsonc,
-                };
-                match settings::edit(&before, format, &entries.key, &entries.entries, &[]) {
-                    Ok(text) => {
-                        let empty = record.created
-                            && matches!(text.split_whitespace().collect::<String>().as_str(), "" | "{}");
-                        ((!empty).then_some(text), None)
+            (_, Some(entries), _) => {
+                match settings::edit(&before, format_of(&entries.format), &entries.key, &entries.entries, &[])
+                {
+                    Ok(text) => (gone(text), None),
+                    Err(why) => {
+                        is_stuck = true;
+                        (Some(before.clone()), Some(why))
                     }
-                    Err(why) => (Some(before.clone()), Some(why)),
                 }
             }
-            _ => (None, if digest(&before) == record.whole { None } else { changed() }),
+            _ => (Some(before.clone()), None),
         };
         let owners = record.owners.clone();
-        Ok(Some(Change { path: path.into(), owners, before: Some(before), after, conflict }))
+        Ok(Some(Change { path: path.into(), owners, before: Some(before), after, conflict, is_stuck }))
     }
 
     /// What an assistant cuts, hides or loads twice.
@@ -562,12 +678,14 @@ impl Project {
 }
 
 /// What a path should hold, why it must not be written without being told to, and what is remembered of it.
-fn wanted(
-    path: &str,
-    content: &Content,
-    before: Option<&str>,
-    old: Option<&Record>,
-) -> (Option<String>, Option<String>, Record) {
+struct Wanted {
+    after: Option<String>,
+    conflict: Option<String>,
+    is_stuck: bool,
+    record: Record,
+}
+
+fn wanted(path: &str, content: &Content, before: Option<&str>, old: Option<&Record>) -> Wanted {
     let record = |kind: &str| Record { kind: kind.into(), ..Record::default() };
     match content {
         Content::File(text) => {
@@ -576,23 +694,102 @@ fn wanted(
                 Some(_) => Some("it was changed since driven wrote it".to_owned()),
                 None => Some("it is there, and driven did not write it".to_owned()),
             });
-            (Some(text.clone()), conflict, record("file"))
+            Wanted { after: Some(text.clone()), conflict, is_stuck: false, record: record("file") }
         }
         Content::Block { base, text } => block_wanted(path, base.as_deref(), text, before, old),
         Content::Entries { format, key, entries } => {
-            let recorded = old.and_then(|old| old.entries.as_ref());
+            let recorded = old.and_then(|old| old.entries.as_ref()).filter(|recorded| recorded.key == *key);
             let gone = recorded.map_or(&[][..], |recorded| &recorded.entries);
-            let word = format!("{format:?}").to_lowercase();
-            let own = EntriesRecord { format: word, key: key.clone(), entries: entries.clone() };
-            let record = Record { entries: Some(own), ..record("entries") };
-            match settings::edit(before.unwrap_or_default(), *format, key, gone, entries) {
-                Ok(text) => (Some(text), None, record),
+            let made = original(before, old)
+                .map_or_else(|| settings::edit(before.unwrap_or_default(), *format, key, gone, &[]), Ok)
+                .and_then(|own| {
+                    let theirs = settings::texts(&own, *format, key)?;
+                    Ok((settings::edit(&own, *format, key, &[], entries)?, theirs))
+                });
+            match made {
+                Ok((text, theirs)) => {
+                    let added = entries.iter().filter(|entry| !theirs.contains(entry)).cloned().collect();
+                    let word = format!("{format:?}").to_lowercase();
+                    let own = EntriesRecord { format: word, key: key.clone(), entries: added };
+                    let record = Record { entries: Some(own), ..record("entries") };
+                    Wanted { after: Some(text), conflict: None, is_stuck: false, record }
+                }
                 Err(why) => {
-                    (before.map(str::to_owned), Some(format!("its list can't be edited: {why}")), record)
+                    let conflict = Some(format!("its list can't be edited: {why}"));
+                    Wanted {
+                        after: before.map(str::to_owned),
+                        conflict,
+                        is_stuck: true,
+                        record: record("entries"),
+                    }
                 }
             }
         }
     }
+}
+
+/// What a file holds without what driven wrote, as far as that is certain.
+fn original(before: Option<&str>, old: Option<&Record>) -> Option<String> {
+    let before = before.unwrap_or_default();
+    match old {
+        None => Some(before.into()),
+        Some(old) if digest(before) == old.whole => old.undo.as_ref()?.apply(before),
+        Some(_) => None,
+    }
+}
+
+fn format_of(word: &str) -> SettingsFormat {
+    if word == "yaml" { SettingsFormat::Yaml } else { SettingsFormat::Jsonc }
+}
+
+/// Whether a file that driven made has nothing of anybody's left in it.
+fn is_nothing(text: &str) -> bool {
+    matches!(text.split_whitespace().collect::<String>().as_str(), "" | "{}")
+}
+
+/// A person's text without what was put between it and the block; a line's own end is not that.
+fn without_glue<'t>(head: &'t str, glue: &str) -> &'t str {
+    if head.ends_with("\n\n") || head == glue { head.strip_suffix(glue).unwrap_or(head) } else { head }
+}
+
+/// Whether a path is one that some assistant's rules could be written to.
+fn may_own(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let below = |dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
+    path == GITIGNORE
+        || assistants().iter().any(|one| {
+            one.rules.iter().any(|rules| below(&rules.dir) && path.ends_with(&rules.ending))
+                || one.root.iter().any(|root| path == root.file || root.nested && name == root.file)
+                || one.legacy.iter().any(|file| path == file || one.legacy_nested && name == file)
+                || one.register.iter().any(|register| path == register.file)
+                || one.global.iter().any(|global| {
+                    global.root.as_deref() == Some(path) || global.dir.as_deref().is_some_and(below)
+                })
+        })
+}
+
+/// Waits for the lock of a project; a file that somebody removed meanwhile locks nothing.
+fn take_lock(path: &Path) -> Result<File> {
+    loop {
+        let open = File::options().create(true).truncate(false).write(true).open(path);
+        let lock = open.map_err(|err| Error::io(path, &err))?;
+        lock.lock().map_err(|err| Error::io(path, &err))?;
+        if is_at(&lock, path) {
+            return Ok(lock);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(own), Ok(there)) if id(&own) == id(&there))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// The lines of `.gitignore`: each file that is there because of driven.
@@ -618,13 +815,15 @@ fn block_wanted(
     text: &str,
     before: Option<&str>,
     old: Option<&Record>,
-) -> (Option<String>, Option<String>, Record) {
+) -> Wanted {
     let mut record = Record { kind: "block".into(), ..Record::default() };
     let comment = comment(path);
     let present = before.unwrap_or_default();
     let parted = match part(present, comment) {
         Ok(parted) => parted,
-        Err(why) => return (before.map(str::to_owned), Some(why), record),
+        Err(why) => {
+            return Wanted { after: before.map(str::to_owned), conflict: Some(why), is_stuck: true, record };
+        }
     };
     let mut conflict = None;
     if parted.block.as_ref().is_some_and(|block| !block.is_whole) {
@@ -632,7 +831,7 @@ fn block_wanted(
     }
     let old_glue = old.map_or("", |old| old.glue.as_str());
     let head = match &parted.block {
-        Some(_) => parted.before.strip_suffix(old_glue).unwrap_or(parted.before),
+        Some(_) => without_glue(parted.before, old_glue),
         None => parted.before,
     };
     let outside = format!("{head}{}", parted.after);
@@ -649,11 +848,12 @@ fn block_wanted(
     if base.is_some() {
         record.outside = digest(&format!("{head}{tail}"));
     }
-    if text.is_empty() {
-        return (Some(format!("{head}{tail}")), conflict, record);
+    let mut after = format!("{head}{tail}");
+    if !text.is_empty() {
+        record.glue = glue(head).into();
+        after = format!("{head}{}{}{tail}", record.glue, wrap(text, comment));
     }
-    record.glue = glue(head).into();
-    (Some(format!("{head}{}{}{tail}", record.glue, wrap(text, comment))), conflict, record)
+    Wanted { after: Some(after), conflict, is_stuck: false, record }
 }
 
 /// How comments are written in a file that has a block.
@@ -690,28 +890,39 @@ fn write_state(root: &Path, state: &State) -> Result<()> {
 
 /// Completes a run that was stopped behind its journal, and undoes one that was stopped before it.
 fn recover(tree: &Tree) -> Result<()> {
-    let path = tree.root().join(STATE_FOLDER).join(JOURNAL);
-    match fs::read(&path) {
-        Ok(text) => {
-            let journal: Journal = serde_json::from_slice(&text).map_err(|err| Error::state(&path, err))?;
-            complete(tree, &journal)
+    let name = format!("{STATE_FOLDER}/{JOURNAL}");
+    let Some(text) = tree.read(&name)? else { return remove_stage(tree.root()) };
+    let refuse = |what: String| {
+        let message = format!("{name}: a run was stopped, and can't be ended: {what}");
+        Error::new(ErrorKind::State, message, "look at the file, then remove the journal to give that run up")
+    };
+    let journal: Journal = serde_json::from_str(&text).map_err(|err| refuse(err.to_string()))?;
+    // The journal may be somebody else's, or old: it says what it expects, and only rules go where rules go.
+    for step in &journal.steps {
+        let now = tree.read(&step.path).map_err(|err| refuse(err.to_string()))?.as_deref().map(digest);
+        if !may_own(&step.path) {
+            return Err(refuse(format!("`{}` is no file that driven writes", step.path)));
         }
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => remove_stage(tree.root()),
-        Err(err) => Err(Error::io(&path, &err)),
+        if now != step.before && now != step.after {
+            return Err(refuse(format!("{} was changed since", step.path)));
+        }
+        let staged = step.staged.map(|number| tree.read(&format!("{STATE_FOLDER}/{STAGE}/{number}")));
+        let content = staged.transpose().map_err(|err| refuse(err.to_string()))?.flatten();
+        if now != step.after && content.as_deref().map(digest) != step.after {
+            return Err(refuse(format!("what was to go to {} is not there", step.path)));
+        }
     }
+    complete(&tree.afresh(), &journal)
 }
 
 /// Does what a journal says; what is done already is passed over.
 fn complete(tree: &Tree, journal: &Journal) -> Result<()> {
     let own = tree.root().join(STATE_FOLDER);
-    for (staged, path) in &journal.renames {
-        let digits = staged.strip_prefix("stage/").unwrap_or_default();
-        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            tree.put(&own.join(staged), path)?;
+    for step in &journal.steps {
+        match step.staged {
+            Some(number) => tree.put(&own.join(STAGE).join(number.to_string()), &step.path)?,
+            None => tree.remove(&step.path)?,
         }
-    }
-    for path in &journal.deletes {
-        tree.remove(path)?;
     }
     write_state(tree.root(), &journal.state)?;
     let path = own.join(JOURNAL);
@@ -732,7 +943,7 @@ pub fn found_in(root: &Path) -> Vec<&'static Assistant> {
     let mut seen = BTreeSet::new();
     let there = |path: &str| root.join(path).symlink_metadata().is_ok();
     let mut found = Vec::new();
-    for assistant in crate::catalog::assistants() {
+    for assistant in assistants() {
         let places = assistant.root.iter().map(|root| root.file.as_str());
         let places = places.chain(assistant.rules.iter().map(|rules| rules.dir.as_str()));
         let places = places.chain(assistant.legacy.iter().map(String::as_str));

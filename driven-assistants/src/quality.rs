@@ -347,7 +347,6 @@ mod tests {
             "be careful",
             "use common sense",
             "always write good, readable code",
-            "ensure code quality",
         ] {
             assert!(pattern.is_match(text), "{text}");
         }

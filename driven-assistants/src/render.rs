@@ -72,7 +72,16 @@ impl FateKind {
 /// Whether a rule is for an assistant at all.
 pub(crate) fn is_for(rule: &RuleView<'_>, assistant: &Assistant) -> bool {
     let mut targets = rule.targets().iter().peekable();
-    targets.peek().is_none() || targets.any(|target| target == "*" || reaches(target, assistant))
+    // What was a file of its own is in no shared one.
+    let is_apart = |target: &str| {
+        let file = find(target).and_then(|one| one.root.as_ref()).map(|root| root.file.as_str());
+        let mut own = rule.origins().filter(|origin| origin.assistant() == target);
+        own.any(|origin| name_of(origin.path()) != file.map_or("", name_of))
+    };
+    targets.peek().is_none()
+        || targets.any(|target| {
+            target == "*" || target == assistant.id || !is_apart(target) && reaches(target, assistant)
+        })
 }
 
 /// Whether what is written for `target` is read by `assistant`: it is that one, or both read one file and nothing else.
@@ -80,7 +89,7 @@ fn reaches(target: &str, assistant: &Assistant) -> bool {
     let file = |assistant: &Assistant| {
         assistant.root.as_ref().filter(|_| assistant.rules.is_none()).map(|root| root.file.clone())
     };
-    target == assistant.id || file(assistant).is_some() && find(target).and_then(file) == file(assistant)
+    file(assistant).is_some() && find(target).and_then(file) == file(assistant)
 }
 
 /// The last part of an id, which is a rule's name.
@@ -95,6 +104,11 @@ pub(crate) fn meaning_of(rule: &RuleView<'_>) -> Meaning {
         description: rule.description().into(),
         globs: rule.globs().iter().map(str::to_owned).collect(),
     }
+}
+
+/// Whether nothing but a byte-order mark and blank lines stood in front of a body.
+pub(crate) fn is_blank(front: &str) -> bool {
+    front.trim_start_matches('\u{FEFF}').trim().is_empty()
 }
 
 /// What an import found in front of the body for this assistant: its path and its text.
@@ -124,15 +138,20 @@ pub(crate) enum Way {
 }
 
 /// How `rule` is written for an assistant with files of their own, and what became of it.
-pub(crate) fn way(rule: &RuleView<'_>, assistant: &Assistant, policy: Policy) -> (Way, Fate) {
+pub(crate) fn way(rule: &RuleView<'_>, assistant: &Assistant, policy: Policy, global: bool) -> (Way, Fate) {
     let meaning = meaning_of(rule);
+    let forced = global && assistant.global.as_ref().is_some_and(|global| global.always);
     let native = match &assistant.head {
         _ if !rule.when().is_empty() => None,
+        _ if forced && meaning.mode != Mode::Always => None,
         Some(spec) => {
             let origin = origin_of(rule, assistant).map(|(_, text)| text);
             head::write(&meaning, name_of(rule.id()), spec, origin)
         }
-        None => (meaning.mode == Mode::Always).then(String::new),
+        None => {
+            let origin = origin_of(rule, assistant).map(|(_, text)| text).filter(|text| is_blank(text));
+            (meaning.mode == Mode::Always).then(|| origin.unwrap_or_default().to_owned())
+        }
     };
     let fate = |kind, why: String| Fate { rule: rule.id().into(), kind, why };
     if let Some(head) = native {

@@ -22,8 +22,60 @@ pub fn edit(
 ) -> Result<String, String> {
     match format {
         SettingsFormat::Json | SettingsFormat::Jsonc => edit_json(text, key, remove, add),
-        SettingsFormat::Yaml => edit_yaml(text, key, remove, add),
+        SettingsFormat::Yaml => {
+            let (marker, document) = one_document(text)?;
+            let edited = edit_yaml(document, key, remove, add)?;
+            is_only_edited(document, &edited, key, remove, add)?;
+            Ok(format!("{marker}{edited}"))
+        }
     }
+}
+
+/// A YAML file parted behind the mark of its first document.
+fn one_document(text: &str) -> Result<(&str, &str), String> {
+    let mut at = 0;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        match line.trim_end() {
+            "---" if start == 0 => start = at,
+            "---" | "..." => return Err("it has several documents".into()),
+            shown if start == 0 && !shown.is_empty() && !shown.starts_with(['#', '%']) => break,
+            _ => {}
+        }
+    }
+    let is_mark = |line: &str| matches!(line.trim_end(), "---" | "...") || line.starts_with("--- ");
+    if text[start..].lines().any(is_mark) {
+        return Err("it has several documents".into());
+    }
+    Ok(text.split_at(start))
+}
+
+/// Reads the edited file again: the list holds what it should, and everything else is as it was.
+fn is_only_edited(
+    before: &str,
+    after: &str,
+    key: &str,
+    remove: &[String],
+    add: &[String],
+) -> Result<(), String> {
+    let kinds = |text: &str| -> Result<(Vec<String>, Vec<String>), String> {
+        let entries = frontmatter::mapping(text).map_err(|fault| fault.message)?;
+        let own = entries.iter().find(|entry| entry.key == key).map_or(Ok(Vec::new()), values)?;
+        let others = entries.iter().filter(|entry| entry.key != key);
+        Ok((own, others.map(|entry| format!("{:?} {}", entry.key, entry.value.kind.shown())).collect()))
+    };
+    let (old, others_before) = kinds(before)?;
+    let (new, others_after) = kinds(after)?;
+    let mut wanted: Vec<String> =
+        old.into_iter().filter(|one| !remove.contains(one) || add.contains(one)).collect();
+    let fresh: Vec<String> = add.iter().filter(|one| !wanted.contains(one)).cloned().collect();
+    wanted.extend(fresh);
+    if new == wanted && others_before == others_after {
+        return Ok(());
+    }
+    Err("its form is one that can't be edited with certainty; write the list with a line for each entry"
+        .into())
 }
 
 /// The texts in the list `key`; none when it is not there.
@@ -32,10 +84,14 @@ pub fn edit(
 /// A file that can't be read, or a key that holds something else, in words.
 pub fn texts(text: &str, format: SettingsFormat, key: &str) -> Result<Vec<String>, String> {
     if format == SettingsFormat::Yaml {
-        let front = frontmatter::read(&format!("---\n{text}\n---\n")).map_err(|fault| fault.message)?;
-        return front.entries.iter().find(|entry| entry.key == key).map_or(Ok(Vec::new()), values);
+        let (_, document) = one_document(text)?;
+        let entries = frontmatter::mapping(document).map_err(|fault| fault.message)?;
+        return entries.iter().find(|entry| entry.key == key).map_or(Ok(Vec::new()), values);
     }
     let root = CstRootNode::parse(text, &ParseOptions::default()).map_err(|err| err.to_string())?;
+    if root.value().is_none() {
+        return Ok(Vec::new());
+    }
     let object = root.object_value().ok_or("expected an object")?;
     let Some(property) = object.get(key) else { return Ok(Vec::new()) };
     let list = property.array_value().ok_or_else(|| format!("expected a list in `{key}`"))?;
@@ -99,7 +155,8 @@ fn edit_yaml(text: &str, key: &str, remove: &[String], add: &[String]) -> Result
     let start = entry.key_range.start - FENCE.len();
     let end = end_of(text, entry, start, FENCE.len());
     let body = &text[start..end];
-    let is_block = matches!(&entry.value.kind, ValueKind::List(_)) && !body.contains('[');
+    let is_block = matches!(&entry.value.kind, ValueKind::List(_))
+        && !text[start..entry.value.range.start + 1 - FENCE.len()].contains('[');
     if all.is_empty() {
         return Ok(format!("{}{}", &text[..start], &text[end..]));
     }

@@ -59,7 +59,8 @@ impl Tree {
                 }
                 Ok(found) if !found.is_dir() => return Err(refuse(path, "it is no folder")),
                 Ok(_) => true,
-                Err(_) => false,
+                Err(err) if matches!(err.kind(), IoKind::NotFound | IoKind::NotADirectory) => false,
+                Err(err) => return Err(Error::io(Path::new(path), &err)),
             };
         self.folders.borrow_mut().insert(path.into(), there);
         Ok(there)

@@ -28,7 +28,7 @@ impl Note {
 }
 
 /// How a walk goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Walk {
     /// Into folders too.
     pub(crate) deep: bool,
@@ -36,17 +36,19 @@ pub(crate) struct Walk {
     pub(crate) hidden: bool,
     /// How many entries are left to look at.
     pub(crate) left: usize,
+    /// Symbolic links outside of hidden folders.
+    pub(crate) links: Vec<String>,
 }
 
 impl Walk {
     /// Through an assistant's own folder.
     pub(crate) fn of_folder(deep: bool) -> Self {
-        Walk { deep, hidden: true, left: MOST_ENTRIES }
+        Walk { deep, hidden: true, left: MOST_ENTRIES, links: Vec::new() }
     }
 
     /// Through a whole project, hidden folders apart.
     pub(crate) fn of_project() -> Self {
-        Walk { deep: true, hidden: false, left: MOST_ENTRIES }
+        Walk { deep: true, hidden: false, left: MOST_ENTRIES, links: Vec::new() }
     }
 
     /// Whether it came to an end before it had seen all.
@@ -83,19 +85,35 @@ impl Walk {
                 return notes.push(Note::new(dir, &message));
             }
             self.left -= 1;
-            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+            let Ok(kind) = entry.file_type() else { continue };
+            let name = match entry.file_name().into_string() {
+                Ok(name) => name,
+                Err(name) => {
+                    let shown = name.to_string_lossy();
+                    notes.push(Note::new(dir, &format!("`{shown}` is no UTF-8; it was not looked at")));
+                    continue;
+                }
+            };
             names.push((name, kind));
         }
         names.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, kind) in names {
             let path = if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") };
-            let apart = PASSED_OVER.contains(&name.as_str()) || !self.hidden && name.starts_with('.');
+            // An assistant may well have rules for what is called `target`.
+            let others = PASSED_OVER.contains(&name.as_str()) && (!self.hidden || name != "target");
+            let apart = others || !self.hidden && name.starts_with('.');
             if kind.is_file() {
                 found(&path);
             } else if kind.is_symlink() && self.hidden {
                 notes.push(Note::new(&path, "a symbolic link; it is not followed"));
-            } else if kind.is_dir() && depth > 0 && !apart && self.left > 0 {
-                self.folder(tree, &path, depth - 1, notes, found);
+            } else if kind.is_symlink() {
+                self.links.push(path);
+            } else if kind.is_dir() && !apart && self.left > 0 {
+                if depth > 0 {
+                    self.folder(tree, &path, depth - 1, notes, found);
+                } else if self.deep {
+                    notes.push(Note::new(&path, "too many folders within each other; it was not looked at"));
+                }
             }
         }
     }

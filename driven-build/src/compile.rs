@@ -71,6 +71,9 @@ pub struct Compiler {
     cap: bool,
     /// The rules are somebody else's: nothing in them speaks for itself.
     is_foreign: bool,
+    /// Cargo runs this.
+    #[cfg(feature = "dependencies")]
+    in_build: bool,
     /// Where to look for dependencies whose rules are taken.
     #[cfg(feature = "dependencies")]
     package: Option<PathBuf>,
@@ -109,6 +112,8 @@ impl Compiler {
             settings: None,
             cap: false,
             is_foreign: false,
+            #[cfg(feature = "dependencies")]
+            in_build: false,
             #[cfg(feature = "dependencies")]
             package: None,
             #[cfg(feature = "sign")]
@@ -206,6 +211,10 @@ impl Compiler {
         #[cfg(feature = "sign")]
         if let Some(key) = &self.key {
             key.print_watches();
+        }
+        #[cfg(feature = "dependencies")]
+        {
+            self.in_build = true;
         }
         let inputs = self.read();
         for linked in &inputs.linked {
@@ -321,7 +330,11 @@ impl Compiler {
             Some(file) => settings::read_project(file, file, &mut report),
             None => ProjectSettings::default(),
         };
-        let pack = settings::read_pack(&self.folder, &self.folder, &mut report);
+        let mut pack = settings::read_pack(&self.folder, &self.folder, &mut report);
+        if self.is_foreign {
+            // Folders beside the rules may lie anywhere, and only rules are taken.
+            (pack.personas, pack.workflows) = (None, None);
+        }
         let folder = read_folder(&self.folder, &pack.folders(&self.folder), &mut report);
         let mut inputs = Inputs {
             report,
@@ -335,7 +348,7 @@ impl Compiler {
         inputs.read_beside(&self.folder);
         #[cfg(feature = "dependencies")]
         if let Some(package) = &self.package {
-            let (rules, watched) = crate::deps::take_approved(package, &mut inputs.report);
+            let (rules, watched) = crate::deps::take_approved(package, self.in_build, &mut inputs.report);
             inputs.set.rules = rules;
             inputs.linked.extend(watched);
         }

@@ -35,6 +35,8 @@ pub struct Offer {
     pub digest: String,
     /// Every file as text, for people to look at and to compare.
     pub text: String,
+    /// Why it can't be read; empty when it can.
+    pub fault: String,
 }
 
 /// What the dependencies of a workspace offer.
@@ -51,6 +53,15 @@ pub struct Offers {
 /// # Errors
 /// A folder without `Cargo.toml`, a lock file that is out of date, packages that were not fetched.
 pub fn offers(dir: &Path) -> Result<Offers> {
+    // Nothing of the project is to be run: Cargo takes its settings, which may name a compiler, from the folder that
+    // it is started in.
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.into());
+    let outside = dir.ancestors().last().unwrap_or(&dir).to_path_buf();
+    offers_from(&dir, &outside)
+}
+
+/// The same, with Cargo started in a folder, whose settings it then takes.
+fn offers_from(dir: &Path, started: &Path) -> Result<Offers> {
     let manifest = dir.join("Cargo.toml");
     if !manifest.is_file() {
         return Err(Error::setup(format!(
@@ -58,8 +69,11 @@ pub fn offers(dir: &Path) -> Result<Offers> {
             dir.display()
         )));
     }
+    let manifest = manifest.canonicalize().unwrap_or(manifest);
     let options = ["--locked", "--offline"].map(str::to_owned);
-    let metadata = MetadataCommand::new().manifest_path(&manifest).other_options(options).exec();
+    let mut command = MetadataCommand::new();
+    command.manifest_path(&manifest).other_options(options).current_dir(started);
+    let metadata = command.exec();
     let metadata = metadata.map_err(|err| {
         let told = err.to_string();
         let first = told.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
@@ -99,32 +113,45 @@ pub fn offers(dir: &Path) -> Result<Offers> {
         let Some(rules) = package.metadata.get("driven").and_then(|driven| driven.get("rules")) else {
             continue;
         };
-        let name = package.name.to_string();
-        let below = rules.as_str().filter(|path| is_below(path)).ok_or_else(|| {
-            Error::setup(format!(
-                "{name} {}: `package.metadata.driven.rules` is no folder below it",
-                package.version
-            ))
-        })?;
-        let folder = package.manifest_path.as_std_path().parent().unwrap_or(Path::new("")).join(below);
-        let (digest, text) = digest(&folder)?;
+        let home = package.manifest_path.as_std_path().parent().unwrap_or(Path::new(""));
         let source = package.source.as_ref().map(|source| source.repr.clone()).unwrap_or_default();
-        offers.push(Offer {
-            package: name,
+        let mut offer = Offer {
+            package: package.name.to_string(),
             version: package.version.to_string(),
             source,
-            folder,
-            digest,
-            text,
-        });
+            folder: home.into(),
+            digest: String::new(),
+            text: String::new(),
+            fault: String::new(),
+        };
+        // What one package gets wrong is not to stop those who take nothing from it.
+        match folder_of(home, rules.as_str().unwrap_or_default())
+            .and_then(|folder| Ok((digest(&folder)?, folder)))
+        {
+            Ok(((digest, text), folder)) => (offer.digest, offer.text, offer.folder) = (digest, text, folder),
+            Err(err) => offer.fault = err.to_string(),
+        }
+        offers.push(offer);
     }
     offers.sort_by(|a, b| (&a.package, &a.version).cmp(&(&b.package, &b.version)));
     Ok(Offers { root: metadata.workspace_root.into_std_path_buf(), offers })
 }
 
-fn is_below(path: &str) -> bool {
-    !path.is_empty()
-        && path.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':']))
+/// The rule folder of a package: below it, also behind links.
+fn folder_of(home: &Path, rules: &str) -> Result<PathBuf> {
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':']);
+    let folder = home.join(rules);
+    let inside = match (folder.canonicalize(), home.canonicalize()) {
+        (Ok(real), Ok(home)) => real.starts_with(home),
+        // It is not there, which is told when it is read.
+        _ => true,
+    };
+    if rules.split('/').all(plain) && inside {
+        return Ok(folder);
+    }
+    Err(Error::setup(format!(
+        "`package.metadata.driven.rules` is `{rules}`, which is no folder below the package"
+    )))
 }
 
 /// One digest of every file of a rule folder, and all of them as one text.
@@ -169,6 +196,12 @@ impl Offer {
 
     /// The rules as they are taken with these grants; what oversteps is a finding.
     pub fn take(&self, grant: &[String]) -> (Vec<Rule>, Report) {
+        if !self.fault.is_empty() {
+            let mut report = Report::default();
+            let message = format!("{} {}: {}", self.package, self.version, self.fault);
+            report.push(Finding::in_file(Code::Overstepping, &self.folder, message));
+            return (Vec::new(), fixed(report));
+        }
         let (mut report, texts) = Compiler::foreign(self.folder.clone()).findings();
         let prefix = self.prefix();
         let own: BTreeSet<String> = texts.iter().map(|text| text.rule.id.clone()).collect();
@@ -198,15 +231,20 @@ fn fixed(mut report: Report) -> Report {
     report
 }
 
+/// Paths that no honest scope has in mind: whatever matches one of them matches everything.
+const PROBES: [&str; 8] =
+    ["q", "q7x.w9k", "zj/q", "zj/q7x.w9k", "q8/w/e4/r.t6y", "0/1/2/3/4/5/6/7", "_x/-y/z~", "Zq.Xw.Vk"];
+
 /// What a rule from a dependency may not do, in words.
 fn oversteps(rule: &Rule, grant: &[String], own: &BTreeSet<String>) -> Vec<String> {
     let mut what = Vec::new();
     let granted = |word: &str| grant.iter().any(|one| one == word);
-    let covers = |glob: &String| matches!(glob.trim_start_matches(['.', '/']), "*" | "**" | "**/*" | "*/**");
+    let covers = driven_format::glob::GlobList::parse(&rule.globs)
+        .is_ok_and(|globs| PROBES.iter().any(|path| globs.matches(path)));
     match rule.activation {
         Activation::Always if !granted("always") => what.push("would always be active".into()),
         Activation::Manual if !granted("manual") => what.push("would be called by name".into()),
-        Activation::Globs if rule.globs.iter().any(covers) && !granted("always") => {
+        Activation::Globs if covers && !granted("always") => {
             what.push("would be active with every file".into());
         }
         _ => {}
@@ -231,8 +269,11 @@ fn oversteps(rule: &Rule, grant: &[String], own: &BTreeSet<String>) -> Vec<Strin
 }
 
 /// The rules of all that was accepted; what changed since is a finding.
-pub(crate) fn take_approved(dir: &Path, report: &mut Report) -> (Vec<Rule>, Vec<PathBuf>) {
-    let found = match offers(dir) {
+///
+/// In a build script Cargo runs what the project says anyway, so its settings hold there: sources may be vendored.
+pub(crate) fn take_approved(dir: &Path, in_build: bool, report: &mut Report) -> (Vec<Rule>, Vec<PathBuf>) {
+    let found = if in_build { offers_from(dir, dir) } else { offers(dir) };
+    let found = match found {
         Ok(found) => found,
         Err(err) => {
             let finding = Finding::in_file(Code::BadSettings, &dir.join(PROJECT_FILE), err.to_string());

@@ -354,6 +354,8 @@ impl Finding {
     #[cfg(feature = "dependencies")]
     pub(crate) fn fixed(mut self) -> Self {
         self.is_fixed = true;
+        // It is not ours to change.
+        self.is_mendable = false;
         self
     }
 
@@ -438,11 +440,6 @@ impl Finding {
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
-    }
-
-    /// Whether it is of this kind and about this range.
-    pub(crate) fn is_at(&self, code: Code, range: &Range<usize>) -> bool {
-        self.code == code && matches!(&self.place, Place::Text(_, own) if own == range)
     }
 
     /// What findings are sorted by.
@@ -556,6 +553,11 @@ impl Report {
         self.findings.push(finding);
     }
 
+    /// Leaves out findings.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.findings.retain(keep);
+    }
+
     /// Adds what another run found.
     pub fn extend(&mut self, other: Report) {
         self.findings.extend(other.findings);
@@ -565,13 +567,17 @@ impl Report {
     /// Finds every `driven-allow CODE, CODE: reason` of a text.
     pub(crate) fn read_markers(&mut self, file: &Arc<SourceFile>) {
         const WORD: &str = "driven-allow ";
-        for (at, _) in file.text.match_indices(WORD) {
+        /// More than these are no work of people.
+        const MOST: usize = 256;
+        let (mut line, mut counted) = (1, 0);
+        for (at, _) in file.text.match_indices(WORD).take(MOST) {
+            line += file.text[counted..at].matches('\n').count();
+            counted = at;
             let rest = &file.text[at + WORD.len()..];
             let rest = rest.lines().next().unwrap_or_default();
             let rest = rest.split("-->").next().unwrap_or_default();
             let (codes, reason) = rest.split_once(':').unwrap_or((rest, ""));
             let codes = codes.split(',').map(|code| code.trim().to_owned()).collect();
-            let line = file.text[..at].matches('\n').count() + 1;
             let range = at..at + WORD.len() + rest.len();
             let (file, reason) = (Arc::clone(file), reason.trim().to_owned());
             self.markers.push(Marker { file, range, line, codes, reason, is_used: false });

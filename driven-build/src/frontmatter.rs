@@ -34,6 +34,25 @@ pub enum ValueKind {
     Map(Vec<Entry>),
 }
 
+impl ValueKind {
+    /// What it holds, whatever its form and place.
+    pub fn shown(&self) -> String {
+        match self {
+            ValueKind::Scalar(text) => format!("{text:?}"),
+            ValueKind::Null => "null".into(),
+            ValueKind::List(list) => {
+                let values: Vec<String> = list.iter().map(|value| value.kind.shown()).collect();
+                format!("[{}]", values.join(", "))
+            }
+            ValueKind::Map(entries) => {
+                let shown = |entry: &Entry| format!("{:?}: {}", entry.key, entry.value.kind.shown());
+                let values: Vec<String> = entries.iter().map(shown).collect();
+                format!("{{{}}}", values.join(", "))
+            }
+        }
+    }
+}
+
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -63,6 +82,11 @@ pub struct Fault {
     pub range: Range<usize>,
     /// What was seen.
     pub message: String,
+}
+
+/// Reads a YAML mapping as YAML has it: nothing is read as it may have been meant.
+pub fn mapping(yaml: &str) -> Result<Vec<Entry>, Fault> {
+    parse(yaml, 0)
 }
 
 /// Where the body of a file begins, whether its head parses or not.

@@ -24,6 +24,9 @@ pub struct Judge<'j> {
     baseline: Baseline,
 }
 
+/// How many findings of a kind are told for one file.
+const MOST: usize = 256;
+
 /// What a judgement came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
@@ -67,8 +70,14 @@ impl<'j> Judge<'j> {
         let mut judgement = Judgement::default();
         let mut known = self.baseline.counts.clone();
         let mut kept = Vec::new();
+        let mut counts: BTreeMap<(PathBuf, Code), usize> = BTreeMap::new();
         for mut finding in report.take_findings() {
             let code = finding.code();
+            let count = counts.entry((finding.path().into(), code)).or_default();
+            *count += 1;
+            if *count > MOST {
+                continue;
+            }
             if finding.is_fixed() {
                 finding.set_level(finding.level().max(self.settings.level(code)));
                 kept.push(finding);
@@ -89,6 +98,13 @@ impl<'j> Judge<'j> {
                 judgement.is_capped |= capped < level && matters;
                 finding.set_level(capped);
                 kept.push(finding);
+            }
+        }
+        for ((path, code), count) in counts.into_iter().filter(|(_, count)| *count > MOST) {
+            let message = format!("{} more of this kind in the file", count - MOST);
+            let level = self.settings.level(code);
+            if level != Level::Allow {
+                kept.push(Finding::in_file(code, &path, message).with_level(level));
             }
         }
         if self.settings.level(Code::BadAllow) != Level::Allow {
@@ -139,7 +155,13 @@ impl Baseline {
     /// # Errors
     /// A file that can't be read, or that is no baseline.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(|err| Error::io(file, err))?;
+        let is_file = std::fs::metadata(file).map_err(|err| Error::io(file, err))?.is_file();
+        let text = if is_file {
+            std::fs::read_to_string(file)
+        } else {
+            Err(std::io::Error::other("it is no regular file"))
+        };
+        let text = text.map_err(|err| Error::io(file, err))?;
         let foreign = |line: usize| {
             let hint = "write it anew with `driven validate --write-baseline`";
             Error::setup(format!("{}:{line}: no baseline of driven's; {hint}", file.display()))
@@ -177,7 +199,12 @@ impl Baseline {
 
 /// A path as the settings name it.
 fn relative(path: &Path, root: &Path) -> String {
-    let below = path.strip_prefix(root).unwrap_or(path);
+    // One may be given from here and the other from the root of the system.
+    let whole = |path: &Path| {
+        path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into())
+    };
+    let (own, base) = (whole(path), whole(if root.as_os_str().is_empty() { Path::new(".") } else { root }));
+    let below = path.strip_prefix(root).or_else(|_| own.strip_prefix(&base)).unwrap_or(path);
     let text = below.to_string_lossy().replace('\\', "/");
     text.trim_start_matches("./").to_owned()
 }

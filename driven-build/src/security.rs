@@ -5,7 +5,7 @@
 //! seldom have, as warnings. A word in lower case is looked for first; the line
 //! around it is then held against a pattern.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -174,6 +174,11 @@ fn check_escapes(file: &Arc<SourceFile>, body: usize, report: &mut Report) {
         let within = |(place, _): &&(usize, Range<usize>)| found.range.contains(place);
         let mut own = places.iter().filter(within).map(|(_, range)| range);
         let Some(first) = own.next() else { continue };
+        // A byte-order mark at the start of a text, as `driven import` keeps it.
+        let starts = decoded[..found.range.start].ends_with(['"', '\'']);
+        if starts && found.count == 1 && decoded[found.range.clone()] == *"\u{FEFF}" {
+            continue;
+        }
         let end = own.next_back().unwrap_or(first).end;
         let message = format!("by an escape, {found}");
         let finding = Finding::at(code_of(found.kind), file, first.start..end, message);
@@ -366,7 +371,7 @@ impl Signals<'_> {
     fn comments(&mut self) {
         let [.., speaks, tools, _] = compiled() else { return };
         let text = &self.file.text;
-        let mut from = 0;
+        let (mut from, mut count) = (0, 0);
         while let Some(start) = text[from..].find("<!--").map(|at| from + at) {
             let inner_start = start + 4;
             let inner_end = text[inner_start..].find("-->").map_or(text.len(), |len| inner_start + len);
@@ -374,7 +379,13 @@ impl Signals<'_> {
             let long = text.floor_char_boundary(inner_start + 4_000);
             let inner = &text[inner_start..inner_end.min(long.max(inner_start))];
             let words = inner.split_whitespace().count();
-            if words >= 4 && speaks.is_match(inner) && !tools.is_match(inner) && !self.is_code(start) {
+            if count < MOST
+                && words >= 4
+                && speaks.is_match(inner)
+                && !tools.is_match(inner)
+                && !self.is_code(start)
+            {
+                count += 1;
                 let message = "a comment that is not shown speaks to the model";
                 self.push(
                     Code::HiddenComment,
@@ -390,15 +401,15 @@ impl Signals<'_> {
         let [.., style] = compiled() else { return };
         let file = self.file;
         let text = &file.text;
+        let mut seen: Vec<Range<usize>> = Vec::new();
         for word in ["style", " hidden"] {
             let places: Vec<usize> = memmem::find_iter(self.lowered.as_bytes(), word).collect();
             for at in places {
                 let line = self.line(at);
                 let Some(hit) = style.find(&text[line.clone()]) else { continue };
                 let range = line.start + hit.start()..line.start + hit.end();
-                let known =
-                    self.report.findings().iter().any(|finding| finding.is_at(Code::HiddenStyle, &range));
-                if !known && !self.is_code(range.start) {
+                if seen.len() < MOST && !seen.contains(&range) && !self.is_code(range.start) {
+                    seen.push(range.clone());
                     let message = "this style keeps text from being shown";
                     self.push(Code::HiddenStyle, range, message, "say it in the open, or take it out");
                 }
@@ -458,7 +469,7 @@ impl Signals<'_> {
                 (opens && !name.is_empty()).then_some((at, name))
             })
         };
-        let anchors: Vec<&str> = names('&').map(|(_, name)| name).collect();
+        let anchors: BTreeSet<&str> = names('&').map(|(_, name)| name).collect();
         let alias = names('*').find(|(_, name)| anchors.contains(name));
         if let Some((at, name)) = alias {
             let range = at..at + 1 + name.len();

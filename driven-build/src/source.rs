@@ -185,7 +185,13 @@ fn join_id(parent: &str, name: &str) -> String {
 pub(crate) fn read_text(real: &Path, shown: &Path, report: &mut Report) -> Option<Arc<SourceFile>> {
     // A device or a pipe may never end.
     let regular = fs::metadata(real).and_then(|metadata| {
-        if metadata.is_file() { Ok(()) } else { Err(std::io::Error::other("it is no regular file")) }
+        if !metadata.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        if metadata.len() > MAX_FILE {
+            return Err(std::io::Error::other(format!("longer than {MAX_FILE} bytes")));
+        }
+        Ok(())
     });
     let bytes = match regular.and_then(|()| fs::read(real)) {
         Ok(bytes) => bytes,

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Statement,
     /// 64 bytes of signature.
     Signature,
+    /// Findings to pass over.
+    Baseline,
 }
 
 impl Kind {
@@ -27,6 +29,7 @@ impl Kind {
             Kind::Json => head.trim_ascii_start().starts_with(b"{"),
             Kind::Statement => head.starts_with(b"driven pack statement"),
             Kind::Signature => head.len() == 64,
+            Kind::Baseline => head.starts_with(b"# driven baseline"),
         }
     }
 
@@ -36,6 +39,7 @@ impl Kind {
             Kind::Json => "JSON",
             Kind::Statement => "signed statement",
             Kind::Signature => "signature",
+            Kind::Baseline => "baseline",
         }
     }
 }

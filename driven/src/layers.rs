@@ -159,23 +159,30 @@ impl<'a> Layers<'a> {
         let states =
             layers.into_iter().map(|layer| State { layer, gone: vec![0; layer.pack.len().div_ceil(64)] });
         let mut all = Layers { layers: states.collect(), refused: Vec::new() };
-        for near in 1..all.layers.len() {
-            for far in 0..near {
-                all.settle(far, near);
+        // First who may stay at all, then whose place those take who do.
+        for by_id in [true, false] {
+            for near in 1..all.layers.len() {
+                for far in 0..near {
+                    all.settle(far, near, by_id);
+                }
             }
         }
         all
     }
 
-    /// Decides between the rules of two layers.
-    fn settle(&mut self, far: usize, near: usize) {
+    /// Decides between the rules of two layers: those of one id, or those that name others in `replaces`.
+    fn settle(&mut self, far: usize, near: usize, by_id: bool) {
         let (far_layer, near_layer) = (self.layers[far].layer, self.layers[near].layer);
         for (row, rule) in near_layer.pack.rules().enumerate() {
             let row = row as u32;
-            let same = self.layers[far].row_of(rule.id()).map(|other| (other, true));
-            let named = rule.replaces().iter().filter_map(|id| Some((self.layers[far].row_of(id)?, false)));
-            let taken: Vec<(u32, bool)> = same.into_iter().chain(named).collect();
-            for (other, is_same) in taken {
+            if self.layers[near].is_gone(row) {
+                continue;
+            }
+            let far_state = &self.layers[far];
+            let same = far_state.row_of(rule.id()).filter(|_| by_id);
+            let named = rule.replaces().iter().filter(|_| !by_id).filter_map(|id| far_state.row_of(id));
+            let taken: Vec<u32> = same.into_iter().chain(named).collect();
+            for other in taken {
                 if !far_layer.is_locked {
                     self.layers[far].take_out(other);
                     continue;
@@ -186,7 +193,7 @@ impl<'a> Layers<'a> {
                     self.refused.push(Refused { rule, stays });
                 }
                 // One id is one rule; one that only names another may stand beside it.
-                if is_same {
+                if by_id {
                     self.layers[near].take_out(row);
                 }
             }
@@ -311,6 +318,20 @@ mod tests {
         let refused: Vec<(&str, &str)> =
             layers.refused().map(|one| (one.rule.id(), one.stays.id())).collect();
         assert_eq!(refused, [("a", "a"), ("e", "c")]);
+    }
+
+    #[test]
+    fn a_rule_that_may_not_stay_takes_nobodys_place() {
+        let organisation = pack(&[("a", 100, &[])]);
+        let dependency = pack(&[("b", 100, &[])]);
+        let repository = pack(&[("a", 100, &["b"])]);
+        let open = |bytes| Pack::open(bytes).expect("a pack");
+        let layers = Layers::new([
+            Layer::new("organisation", open(&organisation)).locked(),
+            Layer::new("dependency", open(&dependency)),
+            Layer::new("repository", open(&repository)),
+        ]);
+        assert_eq!(told(layers.rules()), [("dependency", "b"), ("organisation", "a")]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `driven context`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -62,12 +62,13 @@ impl Context {
         let applies = self.applies(&pack)?;
         let (mut kept, mut left_out) = (Vec::new(), Vec::new());
         let mut used = 0;
+        let replaced: BTreeMap<&str, &str> = applies
+            .iter()
+            .flat_map(|one| one.rule.replaces().iter().map(|id| (id, one.rule.id())).collect::<Vec<_>>())
+            .collect();
         for one in applies {
-            let replaced = kept
-                .iter()
-                .find(|other: &&Applies<'_>| other.rule.replaces().iter().any(|id| id == one.rule.id()));
-            if let Some(other) = replaced {
-                let why = format!("`{}` takes its place", other.rule.id());
+            if let Some(other) = replaced.get(one.rule.id()) {
+                let why = format!("`{other}` takes its place");
                 left_out.push((one, why));
             } else if self.budget.is_some_and(|budget| used + one.tokens > budget) {
                 let rest = self.budget.unwrap_or_default().saturating_sub(used);

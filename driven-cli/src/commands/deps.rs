@@ -77,6 +77,7 @@ impl Deps {
 /// What is the matter with an offer, in a word.
 fn state(offer: &Offer, settings: &ProjectSettings) -> &'static str {
     match offer.approval(settings) {
+        _ if !offer.fault.is_empty() => "broken",
         None => "not accepted",
         Some(approval) if approval.digest != offer.digest => "changed",
         Some(approval) if offer.take(&approval.grant).1.has_errors() => "refused",
@@ -151,11 +152,12 @@ impl Accept {
             let grant = self.grant_of(offer, settings);
             let (_, report) = offer.take(&grant);
             let kept = root.join(kept_as(offer));
-            let old = fs::read_to_string(&kept).unwrap_or_default();
+            let old = kept_text(root, offer);
             let name = format!("{} {}", offer.package, offer.version);
             let _ = writeln!(text, "{}", printable(&text_diff(&name, &old, &offer.text)));
             if report.has_errors() {
-                output.line(text.trim_end());
+                let value = json!({ "accepted": [], "recorded": false, "findings": findings_json(&report) });
+                output.either(&value, || text);
                 output.findings(&report);
                 output.note(&format!("{name}: refused; nothing was recorded"));
                 return Ok(Exit::Findings);
@@ -171,7 +173,7 @@ impl Accept {
                     "version": offer.version,
                     "digest": offer.digest,
                     "grant": grant,
-                    "difference": text_diff(&offer.package, &fs::read_to_string(root.join(kept_as(offer))).unwrap_or_default(), &offer.text),
+                    "difference": text_diff(&offer.package, &kept_text(root, offer), &offer.text),
                 })
             })
             .collect();
@@ -181,16 +183,22 @@ impl Accept {
         if self.dry_run || accepted.is_empty() {
             return Ok(Exit::Clean);
         }
+        let file = root.join(PROJECT_FILE);
+        let old = fs::read_to_string(&file).unwrap_or_default();
+        let new = record(&old, &accepted, found)
+            .map_err(|what| Failure::new("settings", format!("{}: {what}", file.display())))?;
         for (offer, _, kept) in &accepted {
             if let Some(parent) = kept.parent() {
                 fs::create_dir_all(parent).map_err(|err| Failure::io(parent, &err))?;
             }
             write_if_changed(kept, offer.text.as_bytes()).map_err(|err| Failure::io(kept, &err))?;
+            for stale in kept_files(root, offer).into_iter().filter(|path| path != kept) {
+                let in_use = |one: &Offer| one.package == offer.package && root.join(kept_as(one)) == stale;
+                if !found.offers.iter().any(in_use) {
+                    fs::remove_file(&stale).map_err(|err| Failure::io(&stale, &err))?;
+                }
+            }
         }
-        let file = root.join(PROJECT_FILE);
-        let old = fs::read_to_string(&file).unwrap_or_default();
-        let new = record(&old, &accepted)
-            .map_err(|what| Failure::new("settings", format!("{}: {what}", file.display())))?;
         write_if_changed(&file, new.as_bytes()).map_err(|err| Failure::io(&file, &err))?;
         for (offer, ..) in &accepted {
             output.note(&format!("accepted {} {} in {}", offer.package, offer.version, file.display()));
@@ -209,18 +217,45 @@ impl Accept {
 
 /// The file that keeps the accepted text of a package.
 fn kept_as(offer: &Offer) -> String {
-    format!("{ACCEPTED}/{}.txt", offer.package)
+    format!("{ACCEPTED}/{}@{}.txt", offer.package, offer.version)
+}
+
+/// The files that keep texts of a package, of whatever version.
+fn kept_files(root: &Path, offer: &Offer) -> Vec<PathBuf> {
+    let prefix = format!("{}@", offer.package);
+    let is_own = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(&prefix) && path.symlink_metadata().is_ok_and(|found| found.is_file())
+    };
+    let entries = fs::read_dir(root.join(ACCEPTED)).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_own).collect();
+    files.sort();
+    files
+}
+
+/// The text that was accepted: of this version, or else of the last one before it.
+fn kept_text(root: &Path, offer: &Offer) -> String {
+    let own = root.join(kept_as(offer));
+    let files = kept_files(root, offer);
+    let file = files.iter().find(|path| **path == own).or_else(|| files.last());
+    file.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default()
 }
 
 /// `driven.toml` with what was accepted; comments and order stay.
-fn record(old: &str, accepted: &[(&Offer, Vec<String>, PathBuf)]) -> Result<String, String> {
+fn record(old: &str, accepted: &[(&Offer, Vec<String>, PathBuf)], found: &Offers) -> Result<String, String> {
     let mut document: DocumentMut = old.parse().map_err(|err| format!("no TOML: {err}"))?;
     let item = document.entry("dependencies").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
     let tables = item.as_array_of_tables_mut().ok_or("`dependencies` is not written as [[dependencies]]")?;
     for (offer, grant, _) in accepted {
         let is_own = |table: &Table| {
             let text = |key: &str| table.get(key).and_then(Item::as_str).unwrap_or_default();
-            text("package") == offer.package && text("source") == offer.source
+            let digest = text("digest");
+            // An entry that another version stands on stays.
+            let other = |one: &Offer| {
+                one.package == offer.package && one.version != offer.version && one.digest == digest
+            };
+            let free = digest == offer.digest || !found.offers.iter().any(other);
+            text("package") == offer.package && text("source") == offer.source && free
         };
         if !tables.iter().any(is_own) {
             let mut table = Table::new();

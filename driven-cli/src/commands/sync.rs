@@ -126,7 +126,9 @@ impl Sync {
         let inputs = self.inputs(targets.as_deref(), &settings)?;
         let writes = !self.check && !self.dry_run;
         let mut project = Project::look(&folder)?;
-        if let Some(mut told) = inputs.as_deref().and_then(|inputs| project.settled(inputs)) {
+        // A check looks at everything, and what was let through once is not let through for good.
+        let short = inputs.as_deref().filter(|_| !self.check && self.cap_lints.is_none());
+        if let Some(mut told) = short.and_then(|inputs| project.settled(inputs)) {
             told["changes"] = json!([]);
             output.either(&told, || format!("nothing to change\n{}", outcome_text(&told)));
             return Ok(Exit::Clean);
@@ -154,7 +156,8 @@ impl Sync {
         let clean = told.clone();
         told["changes"] = changes.open().map(change_json).collect();
         let open = changes.open().count();
-        if writes && changes.conflicts().next().is_some() && !self.force {
+        let refuses = |change: &Change| change.is_stuck || !self.force;
+        if writes && changes.conflicts().any(refuses) {
             told["written"] = json!(false);
             project.forget()?;
             output.either(&told, || refused(&changes));
@@ -162,8 +165,8 @@ impl Sync {
         }
         if writes {
             project.apply(&changes, self.force)?;
-            if let Some(inputs) = &inputs {
-                project.settle(inputs, clean)?;
+            if let Some(inputs) = inputs.filter(|_| self.cap_lints.is_none()) {
+                project.settle(&inputs, clean)?;
             }
         }
         told["written"] = json!(writes);
@@ -220,7 +223,11 @@ impl Sync {
         let gitignore = self.gitignore || settings.sync.gitignore;
         let version = env!("CARGO_PKG_VERSION");
         Ok(rules.map(|rules| {
-            let text = format!("{version} {rules} {ids:?} {policy:?} {gitignore} {}", self.global);
+            // The settings judge a ready-made pack too.
+            let judge =
+                std::fs::read(self.root.join(PROJECT_FILE)).map(|bytes| file_hash(&bytes).to_string());
+            let judge = judge.unwrap_or_default();
+            let text = format!("{version} {rules} {judge} {ids:?} {policy:?} {gitignore} {}", self.global);
             file_hash(text.as_bytes()).to_string()
         }))
     }
@@ -242,7 +249,7 @@ impl Sync {
         let changes = project.cleanup((!only.is_empty()).then_some(&only[..]))?;
         let open = changes.open().count();
         let mut told = json!({ "changes": changes.open().map(change_json).collect::<Vec<_>>() });
-        if writes && changes.conflicts().next().is_some() && !self.force {
+        if writes && changes.conflicts().any(|change| change.is_stuck || !self.force) {
             told["written"] = json!(false);
             output.either(&told, || refused(&changes));
             return Ok(Exit::Findings);
@@ -294,9 +301,15 @@ fn refused(changes: &Changes) -> String {
     let mut text = String::new();
     for change in changes.conflicts() {
         let why = change.conflict.as_deref().unwrap_or_default();
-        let _ = writeln!(text, "{}: {why}\n{}", printable(&change.path), printable(&diff(change)));
+        let shown = if change.is_stuck { String::new() } else { diff(change) };
+        let _ = writeln!(text, "{}: {why}\n{}", printable(&change.path), printable(&shown));
     }
-    text + "nothing was written; give --force to write over these\n"
+    let hint = if changes.conflicts().any(|change| change.is_stuck) {
+        "nothing was written; mend these files first"
+    } else {
+        "nothing was written; give --force to write over these"
+    };
+    text + hint + "\n"
 }
 
 fn change_json(change: &Change) -> Value {

@@ -14,6 +14,8 @@ use driven_build::{
     project, write_if_changed,
 };
 
+use serde_json::json;
+
 use crate::output::{Output, count};
 use crate::{Exit, Failure, Outcome};
 
@@ -73,16 +75,17 @@ impl Validate {
             let file = subject.root.join(file);
             Judge::new(&without_baseline(&subject.settings), &subject.root)?.judge(&mut subject.report);
             let text = Baseline::of(&subject.report, &subject.root);
+            crate::files::may_write(&file, &crate::files::Kind::Baseline)?;
             write_if_changed(&file, text.as_bytes()).map_err(|err| Failure::io(&file, &err))?;
-            output.note(&format!(
-                "{}: {} findings; name it as `baseline` in {PROJECT_FILE}",
-                file.display(),
-                subject.report.findings().len()
-            ));
+            let findings = subject.report.findings().len();
+            output.either(&json!({ "path": file.to_string_lossy(), "findings": findings }), || {
+                format!("{}: {findings} findings; name it as `baseline` in {PROJECT_FILE}", file.display())
+            });
             return Ok(Exit::Clean);
         }
         let mut told = self.judge(&mut subject)?;
-        if self.fix && fix(&subject.report, output)? {
+        // What is told of a file is cut, what is mended is not: each round mends what the last one told.
+        while self.fix && fix(&subject.report, output)? {
             subject = self.look(output)?;
             told = self.judge(&mut subject)?;
         }
@@ -156,7 +159,7 @@ impl Validate {
         if targets.is_empty() {
             targets = found_in(root).into_iter().map(|one| one.id.clone()).collect();
         }
-        let scope = Scope { targets: &targets, rules, files };
+        let scope = Scope { targets: &targets, rules, found: Some(&report), files };
         if root.is_dir() {
             let checked = check(root, root, &scope)?;
             report.extend(checked.report);

@@ -1,11 +1,10 @@
 //! Waits for files to change.
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use notify_debouncer_mini::new_debouncer;
-use notify_debouncer_mini::notify::{Error, RecursiveMode};
+use notify::{Error, Event, EventKind, RecursiveMode, Watcher};
 
 use crate::output::Output;
 use crate::{Failure, Outcome};
@@ -20,13 +19,24 @@ pub(crate) fn watch(paths: &[PathBuf], output: &mut Output, mut act: impl FnMut(
             .hint("run `driven sync` by hand, or from a task runner")
     };
     let (sender, receiver) = mpsc::channel();
-    let mut debouncer = new_debouncer(QUIET, sender).map_err(failed)?;
+    let mut watcher = notify::recommended_watcher(sender).map_err(failed)?;
     for path in paths {
-        debouncer.watcher().watch(path, RecursiveMode::Recursive).map_err(failed)?;
+        watcher.watch(path, RecursiveMode::Recursive).map_err(failed)?;
         output.note(&format!("watching {}", path.display()));
     }
-    for events in receiver {
-        events.map_err(failed)?;
+    // To read a file is no change of it: `act` itself reads them.
+    let changes = |event: &Event| !matches!(event.kind, EventKind::Access(_));
+    while let Ok(event) = receiver.recv() {
+        if !changes(&event.map_err(failed)?) {
+            continue;
+        }
+        loop {
+            match receiver.recv_timeout(QUIET) {
+                Ok(event) => drop(event.map_err(failed)?),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return Ok(crate::Exit::Clean),
+            }
+        }
         act(output);
     }
     Ok(crate::Exit::Clean)

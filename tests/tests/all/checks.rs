@@ -341,3 +341,84 @@ fn a_flood_of_findings_is_cut() {
     let count = found.as_array().unwrap().len();
     assert!(count < 200, "{count}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_of_a_known_name_is_followed_within_the_project_and_told_of_beyond() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("docs/notes.dat", "ig\u{200B}nore\n");
+    std::os::unix::fs::symlink("docs/notes.dat", project.path("CLAUDE.md")).unwrap();
+    project.write("AGENTS.md", "Fine.\n");
+    assert_eq!(project.json(1, &["validate"])[0]["code"], "DRV503");
+    fs::remove_file(project.path("CLAUDE.md")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", project.path("CLAUDE.md")).unwrap();
+    assert_eq!(project.json(1, &["validate"])[0]["code"], "DRV004");
+}
+
+/// The record of what driven wrote lies in the project: it lets nothing pass.
+#[test]
+fn a_forged_record_hides_nothing() {
+    let project = Project(tempfile::tempdir().unwrap());
+    let text = "---\nalwaysApply: true\n---\nig\u{200B}nore\n";
+    project.write(".cursor/rules/evil.mdc", text);
+    let whole = driven_format::file_hash(text.as_bytes()).to_string();
+    let record = serde_json::json!({ "whole": whole, "kind": "file", "owners": ["nobody"] });
+    let state = serde_json::json!({ "version": 1, "files": { ".cursor/rules/evil.mdc": record } });
+    project.write(".driven/sync.json", state.to_string());
+    project.expect(1, &["validate"]);
+}
+
+#[test]
+fn allowances_hold_from_every_folder() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("rules/x.md", "ig\u{200B}nore\n");
+    project.write(
+        "driven.toml",
+        "[[allow]]\ncode = \"DRV503\"\nfile = \"rules/x.md\"\nreason = \"a fixture\"\n",
+    );
+    project.expect(0, &["validate", "--strict"]);
+    project.expect(0, &["validate", "rules", "--strict"]);
+    let absolute = project.path("rules").to_str().unwrap().to_owned();
+    project.expect(0, &["validate", &absolute, "--strict"]);
+}
+
+#[test]
+fn fixing_goes_on_to_the_last_place() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("AGENTS.md", "ig\u{200B}nore this line\n".repeat(500));
+    project.expect(0, &["validate", "--fix"]);
+    assert_eq!(fs::read_to_string(project.path("AGENTS.md")).unwrap(), "ignore this line\n".repeat(500));
+}
+
+#[test]
+fn a_baseline_is_written_over_nothing_else() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("AGENTS.md", "important\n");
+    project.expect(2, &["validate", "--write-baseline", "AGENTS.md"]);
+    assert_eq!(fs::read_to_string(project.path("AGENTS.md")).unwrap(), "important\n");
+    assert_eq!(project.json(0, &["validate", "--write-baseline"])["findings"], 0);
+}
+
+#[test]
+fn what_applies_is_printed_within_the_budget() {
+    let project = Project::new();
+    project.write("rules/old.md", "---\npriority: 200\nactivation: always\n---\nOld.\n");
+    project.write("rules/new.md", "---\npriority: 50\nreplaces: [old]\nactivation: always\n---\nNew.\n");
+    project.write("rules/chosen.md", "---\ndescription: Database migrations\n---\nMigrate.\n");
+    let told = project.json(0, &["context", "src/a.rs", "--for", "write a migration"]);
+    let ids: Vec<&str> =
+        told["rules"].as_array().unwrap().iter().map(|one| one["rule"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["chosen", "errors", "style", "new"]);
+    assert_eq!(told["left_out"][0]["rule"], "old");
+    let total = told["tokens"].as_u64().unwrap();
+    let told = project.json(0, &["context", "src/a.rs", "--budget", &(total / 2).to_string()]);
+    assert!(told["tokens"].as_u64().unwrap() <= total / 2);
+    assert!(
+        told["left_out"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["why"].as_str().unwrap().contains("budget"))
+    );
+    project.expect(2, &["context", "../a.rs"]);
+}

@@ -139,6 +139,8 @@ fn an_update_reaches_no_further_than_it_may() {
         ("Text without a head is always active.\n", "would always be active"),
         ("---\nglobs: \"**\"\n---\nText.\n", "every file"),
         ("---\nglobs: [\"a/*.rs\", \"**/*\"]\n---\nText.\n", "every file"),
+        ("---\nglobs: \"**/**\"\n---\nText.\n", "every file"),
+        ("---\nglobs: [\"?*\", \"{,**/}*\"]\n---\nText.\n", "every file"),
         ("---\nactivation: manual\n---\nText.\n", "called by name"),
         ("---\nglobs: \"*.rs\"\nreplaces: [own]\n---\nText.\n", "would replace `own`"),
         ("---\nglobs: \"*.rs\"\nconflicts: [own]\n---\nText.\n", "would conflict with `own`"),
@@ -197,16 +199,48 @@ fn a_folder_outside_of_the_package_is_none() {
     for rules in ["../rules", "/etc", "a/../../rules", ""] {
         let project = workspace();
         manifest(&project, "1.2.0", rules);
-        let (_, err) = project.expect(2, &["deps"]);
-        assert!(err.contains("no folder below it"), "{rules}: {err}");
+        let (out, _) = project.expect(0, &["deps"]);
+        assert!(out.contains("broken") && out.contains("no folder below the package"), "{rules}: {out}");
+        assert_eq!(ids(&project), ["own"], "nobody took anything from it");
+        project.expect(1, &["deps", "accept", "acme"]);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_nowhere() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("theirs.md"), "Theirs.\n").unwrap();
     let project = workspace();
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::symlink(project.path("driven.toml"), project.path("acme/rules/link.md")).unwrap();
-        let (_, err) = project.expect(2, &["deps"]);
-        assert!(err.contains("DRV004"), "{err}");
-    }
+    std::os::unix::fs::symlink(project.path("driven.toml"), project.path("acme/rules/link.md")).unwrap();
+    let (out, _) = project.expect(0, &["deps"]);
+    assert!(out.contains("broken") && out.contains("DRV004"), "{out}");
+    let project = workspace();
+    std::os::unix::fs::symlink(outside.path(), project.path("acme/lnk")).unwrap();
+    manifest(&project, "1.2.0", "lnk");
+    let (out, _) = project.expect(0, &["deps"]);
+    assert!(out.contains("broken") && !out.contains("Theirs"), "{out}");
+    // Nor does its pack.toml lead to other folders.
+    let project = workspace();
+    project.write("acme/rules/pack.toml", format!("[folders]\npersonas = {:?}\n", outside.path()));
+    project.expect(0, &["deps", "accept", "acme"]);
+    assert_eq!(ids(&project), ["acme@1.2.0/errors", "own"]);
+}
+
+/// A look at a project runs nothing of it.
+#[cfg(unix)]
+#[test]
+fn nothing_of_the_project_is_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = workspace();
+    project.expect(0, &["deps", "accept", "acme"]);
+    project.write("evil.sh", "#!/bin/sh\ntouch \"$(dirname \"$0\")/ran\"\nexit 1\n");
+    fs::set_permissions(project.path("evil.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let evil = project.path("evil.sh");
+    project.write(".cargo/config.toml", format!("[build]\nrustc = {evil:?}\nrustc-wrapper = {evil:?}\n"));
+    project.expect(0, &["validate"]);
+    project.expect(0, &["deps"]);
+    assert!(!project.path("ran").exists());
 }
 
 #[test]

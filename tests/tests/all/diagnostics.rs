@@ -69,7 +69,7 @@ fn run(root: &Path) -> String {
     let compiler = driven_build::project(if has_settings { root.to_path_buf() } else { root.join("rules") });
     let (mut report, rules) = compiler.findings();
     let settings = ProjectSettings::load(root).unwrap_or_default();
-    let scope = Scope { targets: &settings.sync.targets, rules: &rules, files: true };
+    let scope = Scope { targets: &settings.sync.targets, rules: &rules, found: Some(&report), files: true };
     report.extend(check(root, root, &scope).unwrap().report);
     Judge::new(&settings, root).unwrap().judge(&mut report);
     let rendered: Vec<String> = report.findings().iter().map(|finding| finding.render(false)).collect();

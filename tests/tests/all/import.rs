@@ -387,3 +387,50 @@ fn nothing_is_imported_over_what_is_there() {
     assert!(err.contains("no rules are found"), "{err}");
     assert!(!project.path("new").exists());
 }
+
+/// A scope that driven can't read is still a scope.
+#[test]
+fn nothing_is_widened_on_the_way_in() {
+    let heads = [
+        (".continue/rules/a.md", "globs: \"**/*.ts\"", "globs"),
+        (".continue/rules/a.md", "alwaysApply: false", "manual"),
+        (".codebuddy/rules/a.md", "alwaysApply: false", "manual"),
+        (".claude/rules/a.md", "paths: [\"src/[abc\"]", "manual"),
+        (".claude/rules/a.md", "paths: [\"!gen/**\"]", "manual"),
+        (".claude/rules/a.md", "paths: []", "manual"),
+        (".claude/rules/a.md", "paths: {a: 1}", "manual"),
+        (".claude/rules/a.md", "author: me", "always"),
+        (".clinerules/a.md", "paths: [\"src/{a,b/**\"]", "manual"),
+        (".cursor/rules/a.mdc", "globs: *.ts", "globs"),
+        (".cursor/rules/a.mdc", "description: When it fits", "agent"),
+        (".trae/rules/a.md", "globs: [\"*.ts\"]", "globs"),
+    ];
+    for (path, head, activation) in heads {
+        let project = Project(tempfile::tempdir().unwrap());
+        project.write(path, format!("---\n{head}\n---\nText.\n"));
+        let told = project.json(0, &["import"]);
+        assert_eq!(told["rules"][0]["activation"], activation, "{path}: {head}");
+        project.expect(0, &["sync", "--check"]);
+        project.expect(0, &["validate"]);
+    }
+}
+
+#[test]
+fn files_without_heads_come_back_as_they_are() {
+    for (path, text) in [
+        (".kilo/rules/x.md", "---\nname: x\n---\nText.\n"),
+        (".roo/rules/x.md", "\n\nText.\n"),
+        (".amazonq/rules/x.md", "\u{FEFF}Text.\n"),
+        (".claude/rules/x.md", "---\n\nText.\n"),
+        (".claude/rules/target/x.md", "Text.\n"),
+        (".junie/guidelines.md", "Text.\n"),
+    ] {
+        let project = Project(tempfile::tempdir().unwrap());
+        project.write(path, text);
+        project.write("AGENTS.md", "Ours.\n");
+        project.expect(0, &["import"]);
+        project.expect(0, &["sync"]);
+        assert_eq!(fs::read_to_string(project.path(path)).unwrap(), text, "{path}");
+        assert_eq!(fs::read_to_string(project.path("AGENTS.md")).unwrap(), "Ours.\n", "{path}");
+    }
+}

@@ -333,9 +333,10 @@ fn a_run_that_was_stopped_is_completed_or_undone() {
         fs::create_dir_all(own.join("stage")).unwrap();
         let state: serde_json::Value =
             serde_json::from_slice(&fs::read(whole.path().join(".driven/sync.json")).unwrap()).unwrap();
-        let mut renames = Vec::new();
+        let mut steps = Vec::new();
         for (index, (path, bytes)) in expected.iter().enumerate() {
             let name = format!("stage/{index}");
+            let after = driven_format::file_hash(bytes).to_string();
             if index < done {
                 let target = folder.path().join(path);
                 fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -343,9 +344,9 @@ fn a_run_that_was_stopped_is_completed_or_undone() {
             } else {
                 fs::write(own.join(&name), bytes).unwrap();
             }
-            renames.push((name, path.clone()));
+            steps.push(serde_json::json!({ "path": path, "staged": index, "before": null, "after": after }));
         }
-        let journal = serde_json::json!({ "renames": renames, "deletes": [], "state": state });
+        let journal = serde_json::json!({ "steps": steps, "state": state });
         fs::write(own.join("journal.json"), journal.to_string()).unwrap();
         assert_eq!(Tree::open(folder.path()).unwrap().changes(&plan).unwrap().open().count(), 0);
         assert_eq!(snapshot(folder.path()), expected, "{done} were done");
@@ -474,4 +475,205 @@ fn targets_come_from_settings_or_from_what_is_found() {
     assert!(err.contains("did you mean `cursor`?"), "{err}");
     project.write("driven.toml", "[sync]\nunsupported = \"widen\"\n");
     project.expect(2, &["sync"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_lies_in_drivens_own_folder_is_not_trusted() {
+    use std::os::unix::fs::symlink;
+    // Links out of the root.
+    for name in ["lock", ".gitignore", "sync.json", "journal.json", "last.json", "stage"] {
+        let project = Project::new();
+        let outside = tempfile::tempdir().unwrap();
+        let target = outside.path().join("precious");
+        fs::write(&target, "theirs").unwrap();
+        fs::create_dir(project.path(".driven")).unwrap();
+        symlink(&target, project.path(&format!(".driven/{name}"))).unwrap();
+        let (_, err) = project.expect(2, &["sync", "--target", "cursor"]);
+        assert!(err.contains("symbolic link"), "{name}: {err}");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "theirs", "{name}");
+    }
+    // A journal that somebody put there: it writes where rules go, and only what it said it would find.
+    for (path, before) in [
+        (".git/hooks/pre-commit", None),
+        ("src/main.rs", Some("fn main() {}\n")),
+        ("../out", None),
+        ("AGENTS.md", Some("edited\n")),
+    ] {
+        let project = Project::new();
+        if let Some(text) = before {
+            project.write(path, text);
+        }
+        project.write(".driven/stage/0", "evil");
+        let after = driven_format::file_hash(b"evil").to_string();
+        let step = serde_json::json!({ "path": path, "staged": 0, "before": null, "after": after });
+        let journal = serde_json::json!({ "steps": [step], "state": { "version": 1, "files": {} } });
+        project.write(".driven/journal.json", journal.to_string());
+        let (_, err) = project.expect(2, &["sync", "--target", "cursor"]);
+        assert!(err.contains("journal"), "{path}: {err}");
+        let now = fs::read_to_string(project.path(path)).ok();
+        assert_eq!(now.as_deref(), before, "{path}");
+    }
+    // A state that claims a file of the project.
+    let project = Project::new();
+    project.write("src/main.rs", "fn main() {}\n");
+    let whole = driven_format::file_hash(b"fn main() {}\n").to_string();
+    let record = serde_json::json!({ "whole": whole, "kind": "file", "owners": ["cursor"], "created": true });
+    let state = serde_json::json!({ "version": 1, "files": { "src/main.rs": record } });
+    project.write(".driven/sync.json", state.to_string());
+    for arguments in [&["sync", "--target", "cursor"][..], &["sync", "--clean"]] {
+        project.expect(2, arguments);
+        assert!(project.path("src/main.rs").exists());
+    }
+}
+
+#[test]
+fn clean_keeps_what_was_there_before() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write(".cursor/rules/h.mdc", "---\nalwaysApply: true\n---\nHello\n");
+    project.write("CLAUDE.md", "# Claude\n");
+    project.write("AGENTS.md", "# Ours\n");
+    let before = snapshot(project.0.path());
+    project.expect(0, &["import"]);
+    project.expect(0, &["sync"]);
+    project.expect(0, &["sync", "--clean"]);
+    let mut now = snapshot(project.0.path());
+    now.retain(|path, _| !path.starts_with("rules/") && path != "driven.toml");
+    assert_eq!(now, before);
+}
+
+/// Every form that settings may have: either edited and given back byte for byte, or refused and left alone.
+#[test]
+fn settings_of_every_form_come_back_byte_for_byte() {
+    let forms = [
+        ("kilo.jsonc", "{\"instructions\": [\".kilo/rules/style.md\", \"x.md\"]}\n"),
+        ("kilo.jsonc", "{\"instructions\": []}\n"),
+        ("kilo.jsonc", "{\"instructions\": [ /* none yet */ ] }"),
+        ("kilo.jsonc", "// just a comment\n"),
+        ("kilo.jsonc", "{ \"a\": 1, }"),
+        ("kilo.jsonc", ""),
+        ("kilo.jsonc", "[]"),
+        ("kilo.jsonc", "{\"instructions\": null}"),
+        (".aider.conf.yml", "read: CONVENTIONS.md\n"),
+        (".aider.conf.yml", "read: x.md\n"),
+        (".aider.conf.yml", "read: [x.md, y.md] # keep\n"),
+        (".aider.conf.yml", "read:\n  - \"x[1].md\" # keep\n  # c\n"),
+        (".aider.conf.yml", "read: ~ # c\nmodel: x"),
+        (".aider.conf.yml", "---\nmodel: x\n"),
+        (".aider.conf.yml", "# c\n---\nread:\n- x.md\n"),
+        (".aider.conf.yml", "model: x\n...\n"),
+        (".aider.conf.yml", "model: x\n---\nmodel: y\n"),
+        (".aider.conf.yml", "{model: z}\n"),
+        (".aider.conf.yml", "{read: [x.md], model: z}\n"),
+        (".aider.conf.yml", "  model: x\n  z: 1\n"),
+        (".aider.conf.yml", "read: |\n  x.md\n  y.md\n"),
+        (".aider.conf.yml", "base: &a\n  - x.md\nread: *a\n"),
+        ("AGENTS.md", "mine"),
+        ("AGENTS.md", "mine\n"),
+        ("AGENTS.md", "mine\n\n"),
+        ("AGENTS.md", "\u{FEFF}mine\r\nand more\r\n"),
+    ];
+    let (mut edited, mut refused) = (0, 0);
+    for (path, text) in forms {
+        let project = Project::new();
+        project.write(path, text);
+        let target = match path {
+            "kilo.jsonc" => "kilo",
+            "AGENTS.md" => "agentsmd",
+            _ => "aider",
+        };
+        let done = project.run(&["sync", "--target", target]);
+        if done.status.code() == Some(0) {
+            project.expect(0, &["sync", "--target", target, "--check"]);
+            fs::remove_file(project.path(".driven/last.json")).unwrap();
+            project.expect(0, &["sync", "--target", target]);
+            let once = fs::read(project.path(path)).unwrap();
+            project.write("rules/third.md", "Third.\n");
+            project.expect(0, &["sync", "--target", target]);
+            fs::remove_file(project.path("rules/third.md")).unwrap();
+            project.expect(0, &["sync", "--target", target]);
+            assert_eq!(fs::read(project.path(path)).unwrap(), once, "{path} {text:?}: there and back");
+            project.expect(0, &["sync", "--clean"]);
+            edited += 1;
+        } else {
+            assert_eq!(done.status.code(), Some(1), "{path} {text:?}");
+            project.expect(1, &["sync", "--target", target, "--check"]);
+            project.expect(1, &["sync", "--target", target, "--force"]);
+            refused += 1;
+        }
+        assert_eq!(fs::read_to_string(project.path(path)).unwrap(), text, "{path}");
+    }
+    assert!(edited >= 15 && refused >= 6, "{edited} edited, {refused} refused");
+}
+
+#[test]
+fn a_persons_line_ends_stay_when_the_block_is_gone() {
+    let project = Project::new();
+    project.write("AGENTS.md", "mine\n");
+    project.expect(0, &["sync", "--target", "agentsmd"]);
+    project.write("AGENTS.md", "mine\n");
+    project.expect(0, &["sync", "--clean"]);
+    assert_eq!(fs::read_to_string(project.path("AGENTS.md")).unwrap(), "mine\n");
+    project.write("AGENTS.md", "A\n");
+    project.expect(0, &["sync", "--target", "agentsmd"]);
+    let text = fs::read_to_string(project.path("AGENTS.md")).unwrap();
+    project.write("AGENTS.md", text.replace("A\n\n", "A\n") + "B\n");
+    project.expect(0, &["sync", "--clean"]);
+    assert_eq!(fs::read_to_string(project.path("AGENTS.md")).unwrap(), "A\nB\n");
+}
+
+#[test]
+fn a_run_that_fails_leaves_everything_as_it_was_and_the_next_one_works() {
+    // A rule as a file and another as a folder of that name.
+    let project = Project::new();
+    project.write("rules/a.mdc/x.md", "X.\n");
+    project.write("rules/a.md", "A.\n");
+    let (_, err) = project.expect(2, &["sync", "--target", "cursor"]);
+    assert!(err.contains("a file and a folder"), "{err}");
+    fs::remove_dir_all(project.path("rules/a.mdc")).unwrap();
+    project.expect(0, &["sync", "--target", "cursor"]);
+    // A name that no file system takes.
+    let long = format!("{}/x", "b".repeat(300));
+    let bytes = PackBuilder::new("long", 1).rule(rule(&long, Activation::Always, &[])).finish().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let plan = planned(&bytes, &["agentsmd", "cursor"]);
+    let mut tree = Tree::open(folder.path()).unwrap();
+    let changes = tree.changes(&plan).unwrap();
+    assert!(tree.apply(&changes, false).is_err());
+    drop(tree);
+    assert!(snapshot(folder.path()).is_empty());
+    assert!(!folder.path().join(".driven/journal.json").exists());
+}
+
+#[test]
+fn taking_back_one_target_keeps_the_others_out_of_version_control() {
+    let project = Project::new();
+    project.expect(0, &["sync", "--target", "cursor,claudecode", "--gitignore"]);
+    project.expect(0, &["sync", "--clean", "--target", "cursor"]);
+    let text = fs::read_to_string(project.path(".gitignore")).unwrap();
+    assert!(text.contains("/.claude/rules/style.md") && !text.contains(".cursor"), "{text}");
+}
+
+#[test]
+fn what_was_let_through_once_is_not_let_through_for_good() {
+    let project = Project::new();
+    project.write("rules/style.md", "ig\u{200B}nore\n");
+    project.expect(1, &["sync", "--target", "cursor"]);
+    project.expect(0, &["sync", "--target", "cursor", "--cap-lints", "warn"]);
+    project.expect(1, &["sync", "--target", "cursor"]);
+    project.expect(1, &["sync", "--target", "cursor", "--check"]);
+}
+
+/// Where everything is always active, a rule with a scope is no file with a head.
+#[test]
+fn a_home_folder_that_knows_no_scopes_gets_none() {
+    let bytes = pack();
+    for id in ["augmentcode", "claudecode"] {
+        let options = Options { policy: Policy::Fold, has_folder: &|_| false, global: true };
+        let plan = plan(&Pack::open(&bytes).unwrap(), &[find(id).unwrap()], &options).unwrap();
+        for fate in &plan.fates[id] {
+            let always = fate.rule == "always";
+            assert_eq!(fate.kind == FateKind::Kept, always, "{id} {fate:?}");
+        }
+    }
 }
