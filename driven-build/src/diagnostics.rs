@@ -306,6 +306,9 @@ impl Finding {
     #[must_use]
     pub(crate) fn within(mut self, what: &str, id: &str) -> Self {
         self.message = format!("{} (in the {what} of `{id}`)", self.message);
+        if !self.code.is_signal() {
+            self.hint = "have it made anew without that, or let it stand in driven.toml with a reason".into();
+        }
         self.is_mendable = false;
         self
     }

@@ -137,7 +137,9 @@ fn json_that_is_no_rule_set_leaves_nothing() {
         let rules: Vec<String> =
             ids.iter().map(|id| format!("{{\"id\": \"{id}\", \"body\": \"x\"}}")).collect();
         project.write("in.json", format!("{{\"rules\": [{}]}}", rules.join(",")));
-        project.expect(2, &["convert", "in.json", "-o", "out"]);
+        // A control character is a finding of a check, and comes first.
+        let code = if ids[0].contains("u0000") { 1 } else { 2 };
+        project.expect(code, &["convert", "in.json", "-o", "out"]);
         fs::remove_file(project.path("in.json")).unwrap();
         assert_eq!(project.files(), before, "{ids:?}");
     }

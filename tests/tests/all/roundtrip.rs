@@ -96,7 +96,17 @@ fn hard_texts_survive() {
     let folder = dir.path().join("rules");
     write_folder(&set, &folder).unwrap();
     let settings = dir.path().join("driven.toml");
-    std::fs::write(&settings, "[lints]\nempty-body = \"allow\"\n").unwrap();
+    // What these texts are made of is hidden text, to the checks.
+    let lints = [
+        "empty-body",
+        "control-character",
+        "invisible-character",
+        "line-separator",
+        "soft-hyphen",
+        "bidi-control",
+    ];
+    let lints = lints.map(|lint| format!("{lint} = \"allow\"\n")).concat();
+    std::fs::write(&settings, format!("[lints]\n{lints}")).unwrap();
     let again = rules(&folder).settings(settings).try_compile().unwrap();
     assert_eq!(again.pack, write_pack(&set).unwrap());
 }
