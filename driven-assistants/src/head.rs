@@ -5,9 +5,9 @@
 //! and everything else stays where it was.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use driven_build::frontmatter::{self, Entry, Value, ValueKind};
+use driven_build::quoted;
 
 use crate::catalog::{GlobForm, HeadSpec, HeadStyle, Mode};
 use crate::globs::{self, GlobValue};
@@ -307,26 +307,6 @@ fn is_plain(text: &str) -> bool {
     let special =
         matches!(word.as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
     starts && text.chars().all(inner) && !text.ends_with(' ') && !special
-}
-
-/// Text in double quotes.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            _ if char.is_control() || matches!(char, '\u{FEFF}' | '\u{2028}' | '\u{2029}' | '\u{85}') => {
-                let _ = write!(out, "\\U{:08X}", u32::from(char));
-            }
-            _ => out.push(char),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod error;
 pub mod globs;
 pub mod head;
 pub mod import;
+mod journal;
 mod movers;
 pub mod plan;
 mod project;

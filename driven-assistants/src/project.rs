@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Comment, glue, part, wrap};
 use crate::catalog::{Assistant, LimitKind, Scope, SettingsFormat, assistants, find};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{Journal, JournalStep, complete, recover, remove_stage, take_lock};
 use crate::plan::{Content, Plan};
 use crate::settings;
 use crate::tree::Tree;
@@ -24,8 +25,8 @@ use crate::tree::Tree;
 /// The folder for what driven remembers about a project.
 pub const STATE_FOLDER: &str = ".driven";
 const STATE_FILE: &str = "sync.json";
-const JOURNAL: &str = "journal.json";
-const STAGE: &str = "stage";
+pub(crate) const JOURNAL: &str = "journal.json";
+pub(crate) const STAGE: &str = "stage";
 const LOCK: &str = "lock";
 /// What the last run was made from and what it told: only ever a short cut, so it is not versioned.
 const LAST: &str = "last.json";
@@ -92,7 +93,7 @@ struct EntriesRecord {
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-struct State {
+pub(crate) struct State {
     version: u32,
     files: BTreeMap<String, Record>,
 }
@@ -104,26 +105,6 @@ struct Last {
     /// Folders that were looked for, and whether they were there.
     folders: BTreeMap<String, bool>,
     report: serde_json::Value,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Journal {
-    steps: Vec<JournalStep>,
-    state: State,
-}
-
-/// One file that is to be written or removed.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct JournalStep {
-    path: String,
-    /// The number of the staged file; nothing when the path goes.
-    staged: Option<usize>,
-    /// Digest of what was there; nothing for no file.
-    before: Option<String>,
-    /// Digest of what should be there.
-    after: Option<String>,
 }
 
 /// A project that rules are written to.
@@ -753,7 +734,7 @@ fn without_glue<'t>(head: &'t str, glue: &str) -> &'t str {
 }
 
 /// Whether a path is one that some assistant's rules could be written to.
-fn may_own(path: &str) -> bool {
+pub(crate) fn may_own(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let below = |dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
     path == GITIGNORE
@@ -766,30 +747,6 @@ fn may_own(path: &str) -> bool {
                     global.root.as_deref() == Some(path) || global.dir.as_deref().is_some_and(below)
                 })
         })
-}
-
-/// Waits for the lock of a project; a file that somebody removed meanwhile locks nothing.
-fn take_lock(path: &Path) -> Result<File> {
-    loop {
-        let open = File::options().create(true).truncate(false).write(true).open(path);
-        let lock = open.map_err(|err| Error::io(path, &err))?;
-        lock.lock().map_err(|err| Error::io(path, &err))?;
-        if is_at(&lock, path) {
-            return Ok(lock);
-        }
-    }
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!((file.metadata(), fs::metadata(path)), (Ok(own), Ok(there)) if id(&own) == id(&there))
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
 }
 
 /// The lines of `.gitignore`: each file that is there because of driven.
@@ -861,7 +818,7 @@ fn comment(path: &str) -> Comment {
     if path.ends_with(".gitignore") { Comment::Hash } else { Comment::Html }
 }
 
-fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     file_hash(text.as_bytes()).to_string()
 }
 
@@ -876,7 +833,7 @@ fn read_state(tree: &Tree) -> Result<State> {
     Ok(state)
 }
 
-fn write_state(root: &Path, state: &State) -> Result<()> {
+pub(crate) fn write_state(root: &Path, state: &State) -> Result<()> {
     let path = root.join(STATE_FOLDER).join(STATE_FILE);
     if state.files.is_empty() {
         return match fs::remove_file(&path) {
@@ -886,56 +843,6 @@ fn write_state(root: &Path, state: &State) -> Result<()> {
     }
     let text = serde_json::to_string_pretty(state).map_err(|err| Error::state(&path, err))? + "\n";
     write_if_changed(&path, text.as_bytes()).map(|_| ()).map_err(|err| Error::io(&path, &err))
-}
-
-/// Completes a run that was stopped behind its journal, and undoes one that was stopped before it.
-fn recover(tree: &Tree) -> Result<()> {
-    let name = format!("{STATE_FOLDER}/{JOURNAL}");
-    let Some(text) = tree.read(&name)? else { return remove_stage(tree.root()) };
-    let refuse = |what: String| {
-        let message = format!("{name}: a run was stopped, and can't be ended: {what}");
-        Error::new(ErrorKind::State, message, "look at the file, then remove the journal to give that run up")
-    };
-    let journal: Journal = serde_json::from_str(&text).map_err(|err| refuse(err.to_string()))?;
-    // The journal may be somebody else's, or old: it says what it expects, and only rules go where rules go.
-    for step in &journal.steps {
-        let now = tree.read(&step.path).map_err(|err| refuse(err.to_string()))?.as_deref().map(digest);
-        if !may_own(&step.path) {
-            return Err(refuse(format!("`{}` is no file that driven writes", step.path)));
-        }
-        if now != step.before && now != step.after {
-            return Err(refuse(format!("{} was changed since", step.path)));
-        }
-        let staged = step.staged.map(|number| tree.read(&format!("{STATE_FOLDER}/{STAGE}/{number}")));
-        let content = staged.transpose().map_err(|err| refuse(err.to_string()))?.flatten();
-        if now != step.after && content.as_deref().map(digest) != step.after {
-            return Err(refuse(format!("what was to go to {} is not there", step.path)));
-        }
-    }
-    complete(&tree.afresh(), &journal)
-}
-
-/// Does what a journal says; what is done already is passed over.
-fn complete(tree: &Tree, journal: &Journal) -> Result<()> {
-    let own = tree.root().join(STATE_FOLDER);
-    for step in &journal.steps {
-        match step.staged {
-            Some(number) => tree.put(&own.join(STAGE).join(number.to_string()), &step.path)?,
-            None => tree.remove(&step.path)?,
-        }
-    }
-    write_state(tree.root(), &journal.state)?;
-    let path = own.join(JOURNAL);
-    fs::remove_file(&path).map_err(|err| Error::io(&path, &err))?;
-    remove_stage(tree.root())
-}
-
-fn remove_stage(root: &Path) -> Result<()> {
-    let stage = root.join(STATE_FOLDER).join(STAGE);
-    match fs::remove_dir_all(&stage) {
-        Err(err) if err.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&stage, &err)),
-        _ => Ok(()),
-    }
 }
 
 /// The assistants whose files a project has.

@@ -244,7 +244,7 @@ fn flow<'v>(values: impl Iterator<Item = &'v str>) -> String {
 }
 
 /// Text in double quotes, as YAML and TOML both read it.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for char in text.chars() {
         match char {

@@ -50,7 +50,7 @@ mod write;
 pub use compile::{Compiled, Compiler, RuleText, project, rules};
 pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable};
 pub use error::{Error, ErrorKind, Result};
-pub use folder::write_folder;
+pub use folder::{quoted, write_folder};
 pub use judge::{Baseline, Judge, Judgement};
 pub use lift::{lift_pack, rescan};
 pub use lower::split_globs;
