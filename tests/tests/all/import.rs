@@ -229,15 +229,19 @@ fn both_corpora_come_back_byte_for_byte() {
 /// The corpora, put into the dialects of ten more assistants by an export, read back from there.
 #[test]
 fn the_corpora_survive_the_trip_through_every_named_assistant() {
-    let files = driven_tests::corpus_files("cursor");
-    if files.is_empty() {
-        return;
-    }
     let source = tempfile::tempdir().unwrap();
-    for (path, text) in files.iter().step_by(4) {
-        write(source.path(), &format!(".cursor/rules/{}", path.file_name().unwrap().to_str().unwrap()), text);
+    for (corpus, dir) in [("cursor", ".cursor/rules"), ("copilot", ".github/instructions")] {
+        let files = driven_tests::corpus_files(corpus);
+        if files.is_empty() {
+            return;
+        }
+        for (path, text) in files {
+            write(source.path(), &format!("{dir}/{}", path.file_name().unwrap().to_str().unwrap()), text);
+        }
     }
-    let imported = import(source.path(), &[]).unwrap();
+    let mut imported = import(source.path(), &[]).unwrap();
+    // Each is for every assistant here, wherever it was found.
+    imported.set.rules.iter_mut().for_each(|rule| rule.targets.clear());
     let rules = source.path().join("rules");
     write_folder(&imported.set, &rules).unwrap();
     let compiled = driven_build::project(&rules).cap_lints_warn().try_compile().unwrap();
