@@ -73,24 +73,22 @@ const PLACES: &[&str] = &[
 
 #[test]
 fn every_attack_is_caught_in_every_kind_of_file() {
-    let project = Project(tempfile::tempdir().unwrap());
-    for (number, place) in PLACES.iter().enumerate() {
-        let (code, attack) = ATTACKS[number % ATTACKS.len()];
-        let text = if *place == "firebender.json" {
-            serde_json::json!({ "rules": [attack] }).to_string()
-        } else {
-            format!("# Rules\n\n{attack}\n")
-        };
-        let text = if code == "DRV529" { text.replace("Rules", "R") } else { text };
-        project.write(place, text);
-    }
-    let found = project.json(1, &["validate"]);
-    for (number, place) in PLACES.iter().enumerate() {
-        let (code, attack) = ATTACKS[number % ATTACKS.len()];
-        let hit = found.as_array().unwrap().iter().any(|one| {
-            one["code"] == code && one["file"].as_str().unwrap().trim_start_matches("./") == *place
-        });
-        assert!(hit, "{code} ({attack:?}) in {place}");
+    for (code, attack) in ATTACKS {
+        let project = Project(tempfile::tempdir().unwrap());
+        for place in PLACES {
+            let text = match *place {
+                "firebender.json" => serde_json::json!({ "rules": [attack] }).to_string(),
+                _ => format!("# Rules\n\n{attack}\n"),
+            };
+            project.write(place, text);
+        }
+        let found = project.json(i32::from(*code < "DRV520"), &["validate"]);
+        for place in PLACES {
+            let hit = found.as_array().unwrap().iter().any(|one| {
+                one["code"] == *code && one["file"].as_str().unwrap().trim_start_matches("./") == *place
+            });
+            assert!(hit, "{code} ({attack:?}) in {place}");
+        }
     }
 }
 
