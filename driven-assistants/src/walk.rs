@@ -108,7 +108,11 @@ impl Walk {
                 notes.push(Note::new(&path, "a symbolic link; it is not followed"));
             } else if kind.is_symlink() {
                 self.links.push(path);
-            } else if kind.is_dir() && !apart && self.left > 0 {
+            } else if !kind.is_dir() {
+                if self.hidden {
+                    notes.push(Note::new(&path, "no regular file; it was not read"));
+                }
+            } else if !apart && self.left > 0 {
                 if depth > 0 {
                     self.folder(tree, &path, depth - 1, notes, found);
                 } else if self.deep {

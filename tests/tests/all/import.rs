@@ -372,6 +372,7 @@ fn hostile_trees_are_passed_over_with_a_word() {
         ".claude/rules/huge.md",
         ".claude/rules/link.md",
         ".claude/rules/loop",
+        ".claude/rules/socket.md",
         ".clinerules",
         ".claude/rules/head.md",
     ] {
