@@ -170,13 +170,13 @@ impl Compiler {
         self
     }
 
-    /// Signs the pack with the key in a PEM file.
+    /// Signs the pack with a key that lies in the open, beside the sources: everybody who has them can sign.
     ///
-    /// For keys of development. Releases are better built unsigned, and signed by `driven sign` where the key is.
+    /// It shows that signing works and proves nothing. Releases are better built unsigned, and signed by `driven sign` where the key is.
     #[cfg(feature = "sign")]
     #[must_use]
-    pub fn sign_with_key_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.key = Some(crate::sign::KeySource::File(file.into()));
+    pub fn sign_with_development_key(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key = Some(crate::sign::KeySource::Development(file.into()));
         self
     }
 

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 /// Where the key of a build is.
 #[derive(Debug)]
 pub(crate) enum KeySource {
-    File(PathBuf),
+    /// A key in the open, which others may read.
+    Development(PathBuf),
     Environment(String),
 }
 
@@ -21,7 +22,7 @@ impl KeySource {
     /// The key's file; nothing when the environment names none.
     fn file(&self) -> Option<PathBuf> {
         match self {
-            KeySource::File(file) => Some(file.clone()),
+            KeySource::Development(file) => Some(file.clone()),
             KeySource::Environment(variable) => env::var_os(variable).map(PathBuf::from),
         }
     }
@@ -38,15 +39,45 @@ impl KeySource {
 
     pub(crate) fn sign(&self, pack: Vec<u8>) -> Result<Vec<u8>> {
         let Some(file) = self.file() else { return Ok(pack) };
-        sign_pack(&pack, &read_key(&file)?, 0)
+        let key = match self {
+            KeySource::Development(_) => read_open_key(&file)?,
+            KeySource::Environment(_) => read_key(&file)?,
+        };
+        sign_pack(&pack, &key, 0)
     }
 }
 
 /// Reads a private key in PKCS#8 PEM. The error names the file and never quotes it.
 ///
 /// # Errors
-/// A file that can't be read, or holds no Ed25519 key.
+/// A file that can't be read, that others may read (Unix), or that holds no Ed25519 key.
 pub fn read_key(file: &Path) -> Result<SecretKey> {
+    refuse_open(file)?;
+    read_open_key(file)
+}
+
+#[cfg(unix)]
+fn refuse_open(file: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = fs::metadata(file).map_err(|err| Error::io(file, err))?.permissions().mode();
+    let others = mode & 0o077;
+    if others == 0 {
+        return Ok(());
+    }
+    let text =
+        format!("{}: others may read this key (mode {:03o}): `chmod 600` it", file.display(), mode & 0o777);
+    Err(Error::setup(text))
+}
+
+/// Other systems say in other ways who may read a file; nothing is asked of it there.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)]
+fn refuse_open(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn read_open_key(file: &Path) -> Result<SecretKey> {
     let pem = fs::read(file).map(Zeroizing::new).map_err(|err| Error::io(file, err))?;
     let pem = std::str::from_utf8(&pem).unwrap_or_default();
     SecretKey::from_pem(pem).map_err(|err| Error::in_file(file, err))

@@ -18,6 +18,10 @@ pub(crate) enum Kind {
     Statement,
     /// 64 bytes of signature.
     Signature,
+    /// Signatures of a pack, without it.
+    Detached,
+    /// A timestamp.
+    Timestamp,
     /// Findings to pass over.
     Baseline,
 }
@@ -29,6 +33,8 @@ impl Kind {
             Kind::Json => head.trim_ascii_start().starts_with(b"{"),
             Kind::Statement => head.starts_with(b"driven pack statement"),
             Kind::Signature => head.len() == 64,
+            Kind::Detached => head.starts_with(b"DRVSIGN\n"),
+            Kind::Timestamp => head.starts_with(b"driven timestamp"),
             Kind::Baseline => head.starts_with(b"# driven baseline"),
         }
     }
@@ -39,6 +45,8 @@ impl Kind {
             Kind::Json => "JSON",
             Kind::Statement => "signed statement",
             Kind::Signature => "signature",
+            Kind::Detached => "detached signatures",
+            Kind::Timestamp => "timestamp",
             Kind::Baseline => "baseline",
         }
     }

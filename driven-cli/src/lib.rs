@@ -7,6 +7,7 @@
 
 mod commands;
 mod files;
+mod keys;
 mod output;
 mod ready_made;
 mod sarif;
@@ -83,18 +84,7 @@ impl Failure {
 
 impl From<driven::Error> for Failure {
     fn from(err: driven::Error) -> Self {
-        let hint = match err.code() {
-            "pack-foreign" => "a pack is made by `driven build DIR -o FILE`",
-            "pack-truncated" | "pack-malformed" | "pack-digest" => "fetch or build the pack again",
-            "pack-newer" | "pack-unknown-section" => {
-                "update driven, or build the pack with the version at hand"
-            }
-            "unsigned" => "sign it with `driven sign FILE --key KEY`",
-            "unknown-key" => "give the public key of the one who signed it",
-            "wrong-signature" => "fetch the pack again; do not use this one",
-            _ => "",
-        };
-        Failure::new(err.code(), err.to_string()).hint(hint)
+        Failure::new(err.code(), err.to_string()).hint(err.hint())
     }
 }
 

@@ -97,3 +97,11 @@ pub(crate) fn root(pack: &[u8]) -> Digest {
 pub fn file_hash(bytes: &[u8]) -> Digest {
     Digest(*blake3::hash(bytes).as_bytes())
 }
+
+/// The hash of a text under a context.
+#[cfg(feature = "trust")]
+pub(crate) fn hash_of_text(context: &str, text: &str) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(context.as_bytes()).update(&[0]).update(text.as_bytes());
+    Digest(*hasher.finalize().as_bytes())
+}

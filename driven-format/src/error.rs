@@ -29,6 +29,26 @@ pub enum ErrorKind {
     Signature,
     /// A key that can't be read.
     Key,
+    /// Signatures by trusted keys, but fewer than are asked for.
+    TooFewKeys,
+    /// Signed by a key that was revoked.
+    Revoked,
+    /// What was signed holds no more.
+    Expired,
+    /// An older version than was seen before.
+    RolledBack,
+    /// The version that was seen before, with another content.
+    Equivocation,
+    /// Another pack than was asked for.
+    WrongPack,
+    /// A security finding was let through when the pack was built.
+    Capped,
+    /// A root file that does not have its form, or does not continue the one that is trusted.
+    Root,
+    /// A timestamp that does not have its form, or is about something else.
+    Timestamp,
+    /// A state of trust that is damaged.
+    State,
 }
 
 /// Why bytes were refused, or a model can't be written.
@@ -66,6 +86,43 @@ impl Error {
             ErrorKind::UnknownKey => "unknown-key",
             ErrorKind::Signature => "wrong-signature",
             ErrorKind::Key => "key",
+            ErrorKind::TooFewKeys => "too-few-keys",
+            ErrorKind::Revoked => "revoked",
+            ErrorKind::Expired => "expired",
+            ErrorKind::RolledBack => "rolled-back",
+            ErrorKind::Equivocation => "equivocation",
+            ErrorKind::WrongPack => "wrong-pack",
+            ErrorKind::Capped => "capped",
+            ErrorKind::Root => "root",
+            ErrorKind::Timestamp => "timestamp",
+            ErrorKind::State => "trust-state",
+        }
+    }
+
+    /// One thing to do about it, or nothing.
+    pub fn hint(&self) -> &'static str {
+        match self.kind {
+            ErrorKind::Foreign => "a pack is made by `driven build DIR -o FILE`",
+            ErrorKind::Truncated | ErrorKind::Malformed | ErrorKind::Digest => {
+                "fetch or build the pack again"
+            }
+            ErrorKind::Newer | ErrorKind::UnknownSection => {
+                "update driven, or build the pack with the version at hand"
+            }
+            ErrorKind::Unsigned => "sign it with `driven sign FILE --key KEY`",
+            ErrorKind::UnknownKey => "give the public key of the one who signed it, or a root that lists it",
+            ErrorKind::Signature => "fetch it again; do not use this one",
+            ErrorKind::TooFewKeys => "have another of the keys sign it, and merge the signatures",
+            ErrorKind::Revoked => "ask for one that is signed by keys that still hold; do not use this one",
+            ErrorKind::Expired => "fetch a newer one",
+            ErrorKind::RolledBack => "fetch the newest; to go back on purpose, name the version to accept",
+            ErrorKind::Equivocation => "do not use either before you know why there are two",
+            ErrorKind::WrongPack => "check which pack was fetched, and the name that was asked for",
+            ErrorKind::Capped => "have it built again without the finding, or allow capped packs",
+            ErrorKind::Root => "compare it with a copy from somewhere else",
+            ErrorKind::Timestamp => "fetch pack and timestamp again",
+            ErrorKind::State => "find out who wrote to it; removing it makes the next use a first use",
+            ErrorKind::Model | ErrorKind::Key => "",
         }
     }
 }

@@ -50,7 +50,7 @@ impl SignatureRecord {
     }
 }
 
-const HEAD: usize = SignaturesRecord::SIZE;
+pub(crate) const HEAD: usize = SignaturesRecord::SIZE;
 
 /// Proves the shape of what follows the digested part: nothing, or one whole block.
 pub(crate) fn check(block: &[u8]) -> Result<(), Error> {

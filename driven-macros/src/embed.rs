@@ -165,14 +165,20 @@ fn below_manifest(file: &Text) -> Result<PathBuf, Fault> {
 
 #[cfg(feature = "trust")]
 fn verify(tables: &Tables<'_>, key: &Text) -> Result<(), Fault> {
-    use driven_format::trust::{self, PublicKey};
+    use driven_format::trust::{Policy, PublicKey, RootChain};
 
     let path = below_manifest(key)?;
     let shown = path.display();
     let at = |message: String| Fault::new(key.span, message);
-    let pem = fs::read_to_string(&path).map_err(|err| at(format!("{shown}: {err}")))?;
-    let public = PublicKey::from_pem(&pem).map_err(|err| at(format!("{shown}: {err}")))?;
-    trust::verify(tables, &public).map_err(|err| at(format!("not to be trusted: {err}")))
+    let text = fs::read_to_string(&path).map_err(|err| at(format!("{shown}: {err}")))?;
+    let refused = |err| at(format!("not to be trusted: {err}"));
+    // Nothing here knows the time: expiry is for who runs the program.
+    if text.starts_with("driven root") {
+        let chain = RootChain::read(&text).map_err(|err| at(format!("{shown}: {err}")))?;
+        return Policy::root(&chain).check(tables, None).map_err(refused);
+    }
+    let public = PublicKey::from_text(&text).map_err(|err| at(format!("{shown}: {err}")))?;
+    Policy::key(&public).allow_capped().check(tables, None).map_err(refused)
 }
 
 #[cfg(not(feature = "trust"))]

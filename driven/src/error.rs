@@ -45,7 +45,20 @@ impl Error {
         };
         match format {
             Format::Digest => ErrorKind::Digest,
-            Format::Unsigned | Format::UnknownKey | Format::Signature | Format::Key => ErrorKind::Trust,
+            Format::Unsigned
+            | Format::UnknownKey
+            | Format::Signature
+            | Format::Key
+            | Format::TooFewKeys
+            | Format::Revoked
+            | Format::Expired
+            | Format::RolledBack
+            | Format::Equivocation
+            | Format::WrongPack
+            | Format::Capped
+            | Format::Root
+            | Format::Timestamp
+            | Format::State => ErrorKind::Trust,
             _ => ErrorKind::Pack,
         }
     }
@@ -58,6 +71,17 @@ impl Error {
             Cause::InFile(_, err) => err.code(),
             #[cfg(feature = "std")]
             Cause::Io(..) => "io",
+        }
+    }
+
+    /// One thing to do about it, or nothing.
+    pub fn hint(&self) -> &'static str {
+        match &self.0 {
+            Cause::Format(err) => err.hint(),
+            #[cfg(feature = "std")]
+            Cause::InFile(_, err) => err.hint(),
+            #[cfg(feature = "std")]
+            Cause::Io(..) => "",
         }
     }
 

@@ -71,6 +71,9 @@ pub use view::{ItemView, LazyRuleView, PersonaView, RuleView, SectionView, Workf
 #[cfg(feature = "trust")]
 pub use driven_format::trust::{KeyId, PublicKey};
 
+#[cfg(feature = "trust")]
+pub mod trust;
+
 /// Embeds the rules that the build script compiled, as a module.
 ///
 /// ```ignore

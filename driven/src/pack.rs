@@ -59,8 +59,23 @@ impl<'a> Pack<'a> {
     /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
     #[cfg(feature = "trust")]
     pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
-        driven_format::trust::verify(&self.tables, key)?;
-        self.prove().map(|proved| Verified(proved.0))
+        self.verify_by(&crate::trust::Policy::key(key).allow_capped())
+    }
+
+    /// Proves every digest, and all that a policy asks for.
+    ///
+    /// # Errors
+    /// The first check of `docs/TRUST.md` that fails; its code says which.
+    #[cfg(feature = "trust")]
+    pub fn verify_by(self, policy: &crate::trust::Policy<'_>) -> Result<Verified<Self>, Error> {
+        policy.check(&self.tables, Some(self.bodies))?;
+        Ok(Verified(self))
+    }
+
+    /// As [`verify_by`](Self::verify_by), and tells every check that was made.
+    #[cfg(feature = "trust")]
+    pub fn story(&self, policy: &crate::trust::Policy<'_>) -> crate::trust::Story {
+        policy.judge(&self.tables, Some(self.bodies))
     }
 
     #[inline]
@@ -255,8 +270,17 @@ impl<'a> LazyPack<'a> {
     /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
     #[cfg(feature = "trust")]
     pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
-        driven_format::trust::verify(&self.tables, key)?;
-        self.prove().map(|proved| Verified(proved.0))
+        self.verify_by(&crate::trust::Policy::key(key).allow_capped())
+    }
+
+    /// Proves the root digest, and all that a policy asks for; a body is proved when it is read.
+    ///
+    /// # Errors
+    /// As [`Pack::verify_by`].
+    #[cfg(feature = "trust")]
+    pub fn verify_by(self, policy: &crate::trust::Policy<'_>) -> Result<Verified<Self>, Error> {
+        policy.check(&self.tables, None)?;
+        Ok(Verified(self))
     }
 
     /// How many rules there are.
@@ -309,6 +333,14 @@ impl<P> Deref for Proved<P> {
 
     fn deref(&self) -> &P {
         &self.0
+    }
+}
+
+#[cfg(all(feature = "trust", feature = "std"))]
+impl<P> Verified<P> {
+    /// Takes a pack that a policy let pass.
+    pub(crate) const fn assume(pack: P) -> Self {
+        Verified(pack)
     }
 }
 

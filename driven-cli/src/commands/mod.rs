@@ -8,10 +8,12 @@ mod deps;
 mod import;
 mod init;
 mod inspect;
+mod key;
 mod keygen;
 mod matching;
 mod sign;
 mod sync;
+mod trust;
 mod validate;
 mod verify;
 mod watching;
@@ -34,8 +36,10 @@ pub(crate) enum Command {
     Deps(deps::Deps),
     Convert(convert::Convert),
     Keygen(keygen::Keygen),
+    Key(key::Key),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Trust(trust::Trust),
     Completions(completions::Completions),
 }
 
@@ -53,6 +57,8 @@ impl Command {
             Command::Deps(command) => command.run(output),
             Command::Convert(command) => command.run(output),
             Command::Keygen(command) => command.run(output),
+            Command::Key(command) => command.run(output),
+            Command::Trust(command) => command.run(output),
             Command::Sign(command) => command.run(output),
             Command::Verify(command) => command.run(output),
             Command::Completions(command) => {

@@ -1,17 +1,23 @@
 //! `driven verify`
 
-use std::fs;
 use std::path::PathBuf;
 
-use driven::{Pack, PackBuf, PublicKey};
+use driven::trust::{Held, Policy, SignedTimestamp, Story, TrustStore};
+use driven::{Pack, PackBuf};
 use driven_format::Tables;
-use serde_json::json;
+use driven_format::trust::attach;
+use serde_json::{Value, json};
 
 use crate::files::{self, Kind};
+use crate::keys::{now, read_public, read_root, read_text, time};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
-/// Prove that a key signed a pack, and that the pack is what was signed
+/// Prove who signed a pack, and that the pack is what was signed
+///
+/// By one key, or by a root file: then also that enough keys signed, that none was revoked, that nothing
+/// expired, and with `--state` that no newer version was seen before. Prints each check with its number in
+/// docs/TRUST.md.
 ///
 /// With `--signed-bytes` and `--signature`, writes what was signed and the raw
 /// signature, so that another tool can check them:
@@ -21,11 +27,35 @@ use crate::{Exit, Failure, Outcome};
 pub(crate) struct Verify {
     /// The pack
     file: PathBuf,
-    /// Public key, `SubjectPublicKeyInfo` in PEM
+    /// Public key: PEM, OpenSSH or minisign
+    #[arg(long, required_unless_present = "root", conflicts_with = "root")]
+    key: Option<PathBuf>,
+    /// Root file
     #[arg(long)]
-    key: PathBuf,
+    root: Option<PathBuf>,
+    /// Detached signatures, besides those in the pack
+    #[arg(long, value_name = "FILE")]
+    signatures: Vec<PathBuf>,
+    /// The name that the pack must have
+    #[arg(long)]
+    name: Option<String>,
+    /// The pack must be the one that this timestamp names
+    #[arg(long, value_name = "FILE", requires = "root")]
+    timestamp: Option<PathBuf>,
+    /// Refuse what is older than what was seen before, and write down what is seen, in this file
+    #[arg(long, value_name = "FILE", requires = "root")]
+    state: Option<PathBuf>,
+    /// Take exactly this version although it is older, expired or not current
+    #[arg(long, value_name = "VERSION")]
+    accept_version: Option<u64>,
+    /// Take a pack whose security findings were let through
+    #[arg(long)]
+    allow_capped: bool,
+    /// The time to compare with, instead of now
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    at: Option<u64>,
     /// Write the bytes that were signed here
-    #[arg(long, value_name = "OUT", requires = "signature")]
+    #[arg(long, value_name = "OUT", requires_all = ["signature", "key"])]
     signed_bytes: Option<PathBuf>,
     /// Write the signature here, 64 bytes
     #[arg(long, value_name = "OUT", requires = "signed_bytes")]
@@ -34,12 +64,56 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let pem = fs::read_to_string(&self.key).map_err(|err| Failure::io(&self.key, &err))?;
-        let key = PublicKey::from_pem(&pem).map_err(|err| Failure::from(err).in_file(&self.key))?;
-        let bytes = PackBuf::open(&self.file)?.into_vec();
-        let pack = Pack::open(&bytes)?.verify(&key).map_err(|err| Failure::from(err).in_file(&self.file))?;
-        let tables = Tables::check(&bytes)?;
-        if let (Some(signed), Some(signature)) = (&self.signed_bytes, &self.signature) {
+        let key = self.key.as_deref().map(read_public).transpose()?;
+        let root = self.root.as_deref().map(read_root).transpose()?;
+        let timestamp = self.timestamp.as_ref().map(|path| {
+            SignedTimestamp::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
+        });
+        let timestamp = timestamp.transpose()?;
+        let mut bytes = PackBuf::open(&self.file)?.into_vec();
+        for file in &self.signatures {
+            let detached = std::fs::read(file).map_err(|err| Failure::io(file, &err))?;
+            bytes =
+                attach(&Tables::check(&bytes)?, &detached).map_err(|err| Failure::from(err).in_file(file))?;
+        }
+        let mut policy = match (&key, &root) {
+            (Some(key), _) => Policy::key(key),
+            (None, Some(root)) => Policy::root(root),
+            (None, None) => return Err(Failure::new("usage", "give a key or a root")),
+        };
+        policy = policy.now(self.at.unwrap_or_else(now));
+        if let Some(name) = &self.name {
+            policy = policy.name(name);
+        }
+        if let Some(version) = self.accept_version {
+            policy = policy.accept_version(version);
+        }
+        if let Some(timestamp) = &timestamp {
+            policy = policy.timestamp(timestamp);
+        }
+        if self.allow_capped {
+            policy = policy.allow_capped();
+        }
+        let pack = Pack::open(&bytes)?;
+        let story = match &self.state {
+            Some(state) => TrustStore::new(state).look(pack, &policy)?,
+            None => pack.story(&policy),
+        };
+        if let Some(fault) = story.fault() {
+            if !output.is_json() {
+                output.line(story.to_string().trim_end());
+            }
+            return Err(Failure::from(fault.clone()).in_file(&self.file));
+        }
+        if let Some(state) = &self.state {
+            let admitted = TrustStore::new(state).admit(pack, &policy)?;
+            if admitted.is_first_use {
+                output
+                    .note("first use: nothing was known of this pack, so an older version could not be told");
+            }
+        }
+        if let (Some(signed), Some(signature), Some(key)) = (&self.signed_bytes, &self.signature, &key) {
+            let tables = Tables::check(&bytes)?;
             let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);
             let own = own.map_or([0; 64], |own| own.signature_bytes());
             let statement = tables.statement(tables.expires().unwrap_or(0));
@@ -47,9 +121,20 @@ impl Verify {
             files::write(signed, &statement, &Kind::Statement)?;
             files::write(signature, &own, &Kind::Signature)?;
         }
-        let (id, digest) = (key.id().to_string(), pack.digest().to_string());
-        let value = json!({ "verified": true, "key_id": id, "digest": digest, "rules": pack.len(), "expires": pack.expires() });
-        output.either(&value, || format!("{}: signed by {id}, digest {digest}", self.file.display()));
+        let digest = pack.digest().to_string();
+        let value = json!({ "verified": true, "digest": digest, "rules": pack.len(), "expires": pack.expires(),
+            "key_id": key.as_ref().map(|key| key.id().to_string()), "checks": checks(&story) });
+        output.either(&value, || format!("{story}{}: holds", self.file.display()));
         Ok(Exit::Clean)
     }
+}
+
+fn checks(story: &Story) -> Vec<Value> {
+    let word = |held| match held {
+        Held::Yes => "yes",
+        Held::Passed => "passed",
+        Held::No => "no",
+    };
+    let steps = story.steps().iter();
+    steps.map(|step| json!({ "check": step.check, "held": word(step.held), "text": step.text })).collect()
 }

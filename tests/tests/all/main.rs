@@ -17,3 +17,4 @@ mod roundtrip;
 mod secrets;
 mod seeds;
 mod sync;
+mod trust;

@@ -1,13 +1,14 @@
-//! Keys, and signing and verifying the statement of a pack.
+//! Keys: read, written, named, and the two things that they do.
 //!
-//! Ed25519 alone, and always the strict verification of `ed25519-dalek`. No file
-//! and no clock. Law: `docs/FORMAT.md`, "Statement".
+//! Ed25519 alone, and always the strict verification of `ed25519-dalek`. Law:
+//! `docs/TRUST.md`, "Keys".
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use alloc::{format, string::ToString};
 use core::fmt;
 
+use base64ct::{Base64, Encoding};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
@@ -15,10 +16,16 @@ use ed25519_dalek::pkcs8::{
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
+use super::text::hex;
 use crate::error::{Error, ErrorKind};
-use crate::signatures::{self, SignatureRecord, SignaturesRecord};
-use crate::tables::Tables;
-use crate::wire::{Digest, to_bytes};
+use crate::wire::Digest;
+
+/// What an OpenSSH key begins with: its type, and the length of the 32 bytes that end it.
+const OPENSSH_HEAD: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
+const OPENSSH_LEN: usize = 51;
+/// What a minisign key begins with; a number of eight bytes and the key follow.
+const MINISIGN_HEAD: &[u8] = b"Ed";
+const MINISIGN_LEN: usize = 42;
 
 /// What names a key in a pack: the first 16 bytes of its [fingerprint](PublicKey::fingerprint).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +33,7 @@ pub struct KeyId(pub [u8; 16]);
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -41,9 +48,61 @@ impl fmt::Debug for KeyId {
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// Reads `SubjectPublicKeyInfo` in PEM.
-    pub fn from_pem(pem: &str) -> Result<Self, Error> {
-        let key = VerifyingKey::from_public_key_pem(pem.trim_start_matches('\u{FEFF}')).map_err(|err| {
+    /// Reads a public key in any form that is known: `SubjectPublicKeyInfo` in PEM, a line of OpenSSH, or minisign's.
+    ///
+    /// # Errors
+    /// Another text, a key of another kind, or one that anybody could sign for.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        let text = text.trim_start_matches('\u{FEFF}');
+        if text.trim_start().starts_with("-----BEGIN") {
+            return PublicKey::from_pem(text);
+        }
+        // `TYPE KEY COMMENT` of OpenSSH; minisign has the key alone, below a comment.
+        let mut lines = text.lines().filter(|line| !line.starts_with("untrusted comment:"));
+        let line = lines.find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let mut words = line.split_ascii_whitespace();
+        let first = words.next().unwrap_or_default();
+        let key = match words.next() {
+            Some(blob) if first == "ssh-ed25519" => {
+                decode(blob, OPENSSH_LEN).filter(|blob| blob.starts_with(OPENSSH_HEAD))
+            }
+            None => decode(first, MINISIGN_LEN).filter(|blob| blob.starts_with(MINISIGN_HEAD)),
+            _ => None,
+        };
+        match key.as_ref().and_then(|blob| blob.last_chunk()) {
+            Some(key) => PublicKey::from_bytes(key),
+            None => Err(Error::new(
+                ErrorKind::Key,
+                "no Ed25519 public key: expected PEM (`BEGIN PUBLIC KEY`), `ssh-ed25519 ...` or a key of minisign",
+            )),
+        }
+    }
+
+    /// Takes the 32 bytes of a key, as RFC 8032 writes it.
+    ///
+    /// # Errors
+    /// Bytes that are no point, or one that anybody could sign for.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, Error> {
+        let key = VerifyingKey::from_bytes(bytes);
+        let key =
+            key.map_err(|_| Error::new(ErrorKind::Key, "no Ed25519 public key: the bytes are no point"))?;
+        PublicKey::strong(key)
+    }
+
+    fn strong(key: VerifyingKey) -> Result<Self, Error> {
+        if key.is_weak() {
+            return Err(Error::new(ErrorKind::Key, "a weak public key: anybody could sign for it"));
+        }
+        Ok(PublicKey(key))
+    }
+
+    /// The 32 bytes of the key.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    fn from_pem(pem: &str) -> Result<Self, Error> {
+        let key = VerifyingKey::from_public_key_pem(pem).map_err(|err| {
             let hint = if pem.contains("PRIVATE KEY") {
                 "; this is a private key, give the `.pub` file"
             } else {
@@ -51,10 +110,7 @@ impl PublicKey {
             };
             Error::new(ErrorKind::Key, format!("no Ed25519 public key in PEM: {err}{hint}"))
         })?;
-        if key.is_weak() {
-            return Err(Error::new(ErrorKind::Key, "a weak public key: anybody could sign for it"));
-        }
-        Ok(PublicKey(key))
+        PublicKey::strong(key)
     }
 
     /// Writes `SubjectPublicKeyInfo` in PEM.
@@ -123,61 +179,13 @@ impl SecretKey {
         PublicKey(self.0.verifying_key())
     }
 
-    fn sign(&self, message: &[u8]) -> SignatureRecord {
-        let signature = self.0.sign(message);
-        SignatureRecord {
-            key_id: self.public_key().id().0,
-            signature: [*signature.r_bytes(), *signature.s_bytes()],
-        }
+    /// The signature over `message`: R, then S.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
     }
 }
 
-/// Signs a pack: gives its bytes with one more signature, or with this key's renewed.
-///
-/// Signatures over another expiry sign another statement, so they are dropped
-/// when `expires` (seconds since 1970, 0 for never) differs from theirs.
-pub fn sign(tables: &Tables<'_>, key: &SecretKey, expires: u64) -> Result<Vec<u8>, Error> {
-    let own = key.sign(&tables.statement(expires));
-    let kept = tables.signatures().iter().filter(|_| tables.expires().unwrap_or(0) == expires);
-    let mut all: Vec<SignatureRecord> = kept.filter(|other| other.key_id != own.key_id).collect();
-    all.push(own);
-    all.sort_by_key(|signature| signature.key_id);
-    if all.len() > signatures::MAX_SIGNATURES as usize {
-        return Err(Error::new(ErrorKind::Model, "a pack has at most 64 signatures"));
-    }
-    Ok(with_signatures(tables, expires, &all))
-}
-
-/// The pack with these signatures instead of those it has.
-fn with_signatures(tables: &Tables<'_>, expires: u64, signatures: &[SignatureRecord]) -> Vec<u8> {
-    let head = SignaturesRecord {
-        magic: signatures::SIGNATURES_MAGIC,
-        count: signatures.len() as u32,
-        reserved: 0,
-        expires,
-    };
-    [tables.digested_bytes(), &to_bytes(&[head]), &to_bytes(signatures)].concat()
-}
-
-/// Proves that `key` signed the statement of the pack.
-///
-/// The statement names the root digest that the pack *states*; that the content
-/// has it is for [`Tables::check_root`] and what follows it.
-pub fn verify(tables: &Tables<'_>, key: &PublicKey) -> Result<(), Error> {
-    let signatures = tables.signatures();
-    if signatures.is_empty() {
-        return Err(Error::new(ErrorKind::Unsigned, "the pack is not signed"));
-    }
-    let id = key.id();
-    let Some(own) = signatures.iter().find(|signature| signature.key_id == id.0) else {
-        let by = KeyId(signatures.at(0).key_id).to_string();
-        return Err(Error::new(ErrorKind::UnknownKey, format!("the pack is signed by {by}, not by {id}")));
-    };
-    if key.verify(&tables.statement(tables.expires().unwrap_or(0)), &own.signature_bytes()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Signature,
-        format!("the signature by {id} does not hold: pack or signature was changed"),
-    ))
+/// Base64 of exactly so many bytes.
+fn decode(text: &str, len: usize) -> Option<Vec<u8>> {
+    Base64::decode_vec(text).ok().filter(|bytes| bytes.len() == len)
 }

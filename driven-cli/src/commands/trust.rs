@@ -1,0 +1,516 @@
+//! `driven trust`
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use driven_build::{printable, read_key, write_if_changed};
+use driven_format::Tables;
+use driven_format::trust::{
+    Recovery, Revocation, Role, Root, RootChain, RootKey, SecretKey, SignedRoot, SignedTimestamp, Timestamp,
+    render_time,
+};
+use serde_json::{Value, json};
+
+use crate::keys::{expiry, now, read_public, read_root, read_text, time};
+use crate::output::Output;
+use crate::{Exit, Failure, Outcome};
+
+/// Keep the root: which keys may sign, how many must, what was revoked
+///
+/// A root file is a chain of versions, each signed by its own keys and by those of the one before. A change is
+/// written beside it, as ROOT.next, until enough keys have signed it; then it joins the chain. docs/TRUST.md
+/// has the whole of it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  driven trust init trust.root alice.pub bob.pub --threshold 2 --key alice.key\n  \
+                        driven trust sign trust.root --key bob.key\n  driven trust revoke trust.root bob --reason 'lost laptop'\n  \
+                        driven trust show trust.root"
+)]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    command: TrustCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TrustCommand {
+    /// Begin a chain
+    Init(Init),
+    /// List another key
+    Add(Add),
+    /// List a key no more
+    Remove(Remove),
+    /// Put one key in the place of another
+    Rotate(Rotate),
+    /// Take a key out for ever
+    Revoke(Revoke),
+    /// Lower the floor of a pack whose version was pushed up with stolen keys
+    Recover(Recover),
+    /// Sign the change that waits
+    Sign(Change),
+    /// Walk on to a newer root file
+    Update(Update),
+    /// Say which version of a pack is current, and for how long
+    Timestamp(Stamp),
+    /// Show every version
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+struct Change {
+    /// The root file
+    root: PathBuf,
+    /// Private keys to sign with at once
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<PathBuf>,
+    /// Copies of ROOT.next that others signed
+    #[arg(long, value_name = "FILE")]
+    merge: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Listed {
+    /// What the keys may sign: root, packs, timestamp
+    #[arg(long = "role", value_name = "ROLE", value_parser = role, default_values = ["root", "packs", "timestamp"])]
+    roles: Vec<Role>,
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// How many keys must sign a root, and a pack
+    #[arg(long, value_name = "NUMBER")]
+    threshold: Option<u32>,
+    /// How many keys must sign, for one role: ROLE=NUMBER
+    #[arg(long, value_name = "ROLE=NUMBER", value_parser = role_threshold)]
+    role_threshold: Vec<(Role, u32)>,
+    /// When the root ends to hold: a date, or never
+    #[arg(long, value_name = "DATE", value_parser = expiry)]
+    expires: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    #[command(flatten)]
+    change: Change,
+    /// Public keys to list; the name of the file is the name of the key
+    #[arg(value_name = "PUB", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    listed: Listed,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    #[command(flatten)]
+    change: Change,
+    /// Public keys to list; the name of the file is the name of the key
+    #[arg(value_name = "PUB", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    listed: Listed,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Remove {
+    #[command(flatten)]
+    change: Change,
+    /// Name, key id or fingerprint of the key
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Rotate {
+    #[command(flatten)]
+    change: Change,
+    /// Name, key id or fingerprint of the key that goes
+    #[arg(long, value_name = "NAME")]
+    from: String,
+    /// The public key that comes, with the roles of the other
+    #[arg(long, value_name = "PUB")]
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Revoke {
+    #[command(flatten)]
+    change: Change,
+    /// Name, key id or fingerprint of the key
+    #[arg(value_name = "NAME")]
+    revoked: String,
+    /// Why, in one line
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Recover {
+    #[command(flatten)]
+    change: Change,
+    /// The pack
+    #[arg(long)]
+    name: String,
+    /// The version from which on its packs are taken
+    #[arg(long)]
+    version: u64,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// The root file that is trusted
+    root: PathBuf,
+    /// The newer one
+    newer: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Stamp {
+    /// The pack that is current
+    pack: PathBuf,
+    /// The root file
+    #[arg(long)]
+    root: PathBuf,
+    /// Private keys to sign with
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<PathBuf>,
+    /// When it ends to hold
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    expires: u64,
+    /// When it is issued; by default now
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    issued: Option<u64>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// The root file
+    root: PathBuf,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::from_word(word).ok_or_else(|| "a role is root, packs or timestamp".into())
+}
+
+fn role_threshold(text: &str) -> Result<(Role, u32), String> {
+    let (word, number) = text.split_once('=').ok_or("expected ROLE=NUMBER")?;
+    Ok((role(word)?, number.parse().map_err(|err| format!("{number}: {err}"))?))
+}
+
+impl Trust {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        match self.command {
+            TrustCommand::Init(Init { change, files, listed, settings }) => {
+                for there in [change.root.clone(), next_of(&change.root)] {
+                    if there.symlink_metadata().is_ok() {
+                        let message = format!("{} exists already", there.display());
+                        return Err(Failure::new("exists", message).hint("change it with `driven trust add`"));
+                    }
+                }
+                let mut root = Root {
+                    before: None,
+                    version: 1,
+                    expires: 0,
+                    thresholds: [1, 1, 0],
+                    keys: Vec::new(),
+                    revoked: Vec::new(),
+                    recoveries: Vec::new(),
+                };
+                list(&mut root, &files, &listed.roles)?;
+                change.write(root, &settings, output)
+            }
+            TrustCommand::Add(Add { change, files, listed, settings }) => {
+                let mut root = change.open()?;
+                list(&mut root, &files, &listed.roles)?;
+                change.write(root, &settings, output)
+            }
+            TrustCommand::Remove(Remove { change, names, settings }) => {
+                let mut root = change.open()?;
+                for name in &names {
+                    let at = find(&root, name)?;
+                    root.keys.remove(at);
+                }
+                change.write(root, &settings, output)
+            }
+            TrustCommand::Rotate(Rotate { change, from, to }) => {
+                let mut root = change.open()?;
+                let at = find(&root, &from)?;
+                let roles = root.keys.remove(at).roles;
+                list(&mut root, &[to], &roles)?;
+                change.write(root, &Settings::NONE, output)
+            }
+            TrustCommand::Revoke(Revoke { change, revoked, reason, settings }) => {
+                let mut root = change.open()?;
+                let at = find(&root, &revoked)?;
+                let fingerprint = root.keys.remove(at).key.fingerprint();
+                root.revoked.push(Revocation { fingerprint, reason });
+                change.write(root, &settings, output)
+            }
+            TrustCommand::Recover(Recover { change, name, version }) => {
+                let mut root = change.open()?;
+                root.recoveries.retain(|one| one.name != name);
+                root.recoveries.push(Recovery { name, version, root: root.version });
+                change.write(root, &Settings::NONE, output)
+            }
+            TrustCommand::Sign(change) => {
+                let waiting = SignedRoot::read(&read_text(&next_of(&change.root))?)?;
+                change.finish(waiting, output)
+            }
+            TrustCommand::Update(update) => update.run(output),
+            TrustCommand::Timestamp(stamp) => stamp.run(output),
+            TrustCommand::Show(show) => {
+                let chain = read_root(&show.root)?;
+                output.either(&describe(&chain), || text(&chain));
+                Ok(Exit::Clean)
+            }
+        }
+    }
+}
+
+/// Where a change waits for its signatures.
+fn next_of(root: &Path) -> PathBuf {
+    let mut path = root.as_os_str().to_owned();
+    path.push(".next");
+    path.into()
+}
+
+fn list(root: &mut Root, files: &[PathBuf], roles: &[Role]) -> Result<(), Failure> {
+    let mut roles = roles.to_vec();
+    roles.sort_unstable();
+    roles.dedup();
+    for file in files {
+        let key = read_public(file)?;
+        if root.keys.iter().any(|one| one.key == key) {
+            return Err(Failure::new("listed", format!("{}: this key is listed already", file.display()))
+                .hint("look at the keys with `driven trust show`"));
+        }
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        root.keys.push(RootKey { key, roles: roles.clone(), name });
+    }
+    Ok(())
+}
+
+/// The key with a name, a key id or a fingerprint.
+fn find(root: &Root, name: &str) -> Result<usize, Failure> {
+    let is = |one: &RootKey| {
+        one.name == name || one.key.id().to_string() == name || one.key.fingerprint().to_string() == name
+    };
+    let found: Vec<usize> = (0..root.keys.len()).filter(|&at| is(&root.keys[at])).collect();
+    match found[..] {
+        [at] => Ok(at),
+        [] => {
+            let names: Vec<&str> = root.keys.iter().map(|one| one.name.as_str()).collect();
+            Err(Failure::new("no-key", format!("no key `{name}` is listed"))
+                .hint(format!("listed are {}", names.join(", "))))
+        }
+        _ => Err(Failure::new("no-key", format!("several keys are named `{name}`")).hint("give the key id")),
+    }
+}
+
+impl Settings {
+    const NONE: Settings = Settings { threshold: None, role_threshold: Vec::new(), expires: None };
+
+    fn apply(&self, root: &mut Root) {
+        if let Some(threshold) = self.threshold {
+            root.thresholds[..2].fill(threshold);
+        }
+        for &(role, threshold) in &self.role_threshold {
+            root.thresholds[role as usize] = threshold;
+        }
+        // Whoever lists the first key for timestamps needs one of them.
+        let stamps = root.keys.iter().any(|one| one.roles.contains(&Role::Timestamp));
+        let last = &mut root.thresholds[Role::Timestamp as usize];
+        *last = if stamps { (*last).max(1) } else { 0 };
+        root.expires = self.expires.unwrap_or(root.expires);
+    }
+}
+
+impl Change {
+    /// What the change begins with: one that waits, or the next version of the chain.
+    fn open(&self) -> Result<Root, Failure> {
+        let next = next_of(&self.root);
+        if next.exists() {
+            return Ok(SignedRoot::read(&read_text(&next)?)?.root().clone());
+        }
+        Ok(read_root(&self.root)?.newest().next())
+    }
+
+    fn write(&self, mut root: Root, settings: &Settings, output: &mut Output) -> Outcome {
+        settings.apply(&mut root);
+        let waiting = SignedRoot::new(&root)?;
+        let next = next_of(&self.root);
+        if next.exists() && !SignedRoot::read(&read_text(&next)?)?.signatures().is_empty() {
+            output.note("the change that waited was signed; it is another now, and must be signed again");
+        }
+        self.finish(waiting, output)
+    }
+
+    /// Signs what waits; lets it join the chain once enough have.
+    fn finish(&self, mut waiting: SignedRoot, output: &mut Output) -> Outcome {
+        for file in &self.merge {
+            waiting
+                .merge(&SignedRoot::read(&read_text(file)?)?)
+                .map_err(|err| Failure::from(err).in_file(file))?;
+        }
+        for key in &self.keys {
+            waiting.sign(&read_key(key)?);
+        }
+        let version = waiting.root().version;
+        let joined = if version == 1 {
+            RootChain::read(&waiting.render())
+        } else {
+            let mut chain = read_root(&self.root)?;
+            chain.push(waiting.clone()).map(|()| chain)
+        };
+        let next = next_of(&self.root);
+        let write = |path: &Path, text: &str| {
+            write_if_changed(path, text.as_bytes()).map_err(|err| Failure::io(path, &err))
+        };
+        match joined {
+            Ok(chain) => {
+                write(&self.root, &chain.render())?;
+                if next.exists() {
+                    fs::remove_file(&next).map_err(|err| Failure::io(&next, &err))?;
+                }
+                let value = json!({ "path": self.root.to_string_lossy(), "version": version, "complete": true,
+                    "chain": chain.newest().chain().to_string() });
+                output.either(&value, || {
+                    format!("{}: root {version}, chain {}", self.root.display(), chain.newest().chain())
+                });
+            }
+            Err(err) if matches!(err.code(), "unsigned" | "unknown-key" | "too-few-keys") => {
+                write(&next, &waiting.render())?;
+                let value = json!({ "path": next.to_string_lossy(), "version": version, "complete": false,
+                    "waits_for": err.to_string() });
+                output.either(&value, || format!("{}: root {version} waits: {err}", next.display()));
+            }
+            Err(err) => return Err(err.into()),
+        }
+        Ok(Exit::Clean)
+    }
+}
+
+impl Update {
+    fn run(&self, output: &mut Output) -> Outcome {
+        let mut chain = read_root(&self.root)?;
+        let newer = read_root(&self.newer)?;
+        let steps = chain.advance(&newer).map_err(|err| Failure::from(err).in_file(&self.newer))?;
+        write_if_changed(&self.root, chain.render().as_bytes())
+            .map_err(|err| Failure::io(&self.root, &err))?;
+        let version = chain.newest().root().version;
+        let value = json!({ "path": self.root.to_string_lossy(), "version": version, "steps": steps });
+        output.either(&value, || format!("{}: root {version}, {steps} steps on", self.root.display()));
+        Ok(Exit::Clean)
+    }
+}
+
+impl Stamp {
+    fn run(&self, output: &mut Output) -> Outcome {
+        let chain = read_root(&self.root)?;
+        let pack = driven::PackBuf::open(&self.pack)?;
+        let tables = Tables::check(pack.as_pack().as_bytes())?;
+        let manifest = tables.manifest();
+        let timestamp = Timestamp {
+            chain: chain.newest().chain(),
+            version: manifest.version(),
+            digest: tables.root_digest(),
+            issued: self.issued.unwrap_or_else(now),
+            expires: self.expires,
+            pack: manifest.name().into(),
+        };
+        let mut signed = SignedTimestamp::new(&timestamp)?;
+        let keys = self.keys.iter().map(|key| read_key(key)).collect::<Result<Vec<SecretKey>, _>>()?;
+        for key in &keys {
+            signed.sign(key);
+        }
+        crate::files::write(&self.output, signed.render().as_bytes(), &crate::files::Kind::Timestamp)?;
+        let until = render_time(timestamp.expires);
+        let value = json!({ "path": self.output.to_string_lossy(), "pack": timestamp.pack,
+            "version": timestamp.version, "expires": until });
+        output.either(&value, || {
+            let name = printable(&timestamp.pack);
+            format!(
+                "{}: version {} of {name} is current until {until}",
+                self.output.display(),
+                timestamp.version
+            )
+        });
+        Ok(Exit::Clean)
+    }
+}
+
+fn describe(chain: &RootChain) -> Value {
+    let roots = chain.roots().iter().map(|one| {
+        let root = one.root();
+        let keys = root.keys.iter().map(|key| {
+            json!({ "name": key.name, "key_id": key.key.id().to_string(),
+                "fingerprint": key.key.fingerprint().to_string(),
+                "roles": key.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>() })
+        });
+        let revoked = root
+            .revoked
+            .iter()
+            .map(|one| json!({ "fingerprint": one.fingerprint.to_string(), "reason": one.reason }));
+        let recoveries = root
+            .recoveries
+            .iter()
+            .map(|one| json!({ "pack": one.name, "version": one.version, "root": one.root }));
+        json!({
+            "version": root.version,
+            "digest": one.digest().to_string(),
+            "expires": (root.expires != 0).then(|| render_time(root.expires)),
+            "thresholds": { "root": root.thresholds[0], "packs": root.thresholds[1], "timestamp": root.thresholds[2] },
+            "keys": keys.collect::<Vec<_>>(),
+            "revoked": revoked.collect::<Vec<_>>(),
+            "recover": recoveries.collect::<Vec<_>>(),
+            "signed_by": one.signatures().iter().map(|one| one.key.to_string()).collect::<Vec<_>>(),
+        })
+    });
+    json!({ "chain": chain.newest().chain().to_string(), "roots": roots.collect::<Vec<_>>() })
+}
+
+fn text(chain: &RootChain) -> String {
+    let mut text = format!("chain {}\n", chain.newest().chain());
+    for one in chain.roots() {
+        let root = one.root();
+        let expires = if root.expires == 0 { "never expires".into() } else { render_time(root.expires) };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "root {}  {expires}", root.version);
+        for (role, threshold) in Role::ALL.iter().zip(root.thresholds) {
+            let _ = writeln!(
+                text,
+                "  {role}: {threshold} of {}",
+                root.keys.iter().filter(|key| key.roles.contains(role)).count()
+            );
+        }
+        for key in &root.keys {
+            let roles: Vec<&str> = key.roles.iter().map(|role| role.as_str()).collect();
+            let name = printable(&key.name);
+            let _ = writeln!(text, "  key {} {name} ({})", key.key.fingerprint(), roles.join(", "));
+        }
+        for gone in &root.revoked {
+            let _ = writeln!(text, "  revoked {} {}", gone.fingerprint, printable(&gone.reason));
+        }
+        for one in &root.recoveries {
+            let _ = writeln!(
+                text,
+                "  {} is taken from version {} on, since root {}",
+                printable(&one.name),
+                one.version,
+                one.root
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,489 @@
+//! Roots: which keys may do what, how many it takes, what was revoked.
+//!
+//! A root file is a chain of versions, each signed by its own keys and by those
+//! of the version before. Law: `docs/TRUST.md`, "Root file", checks R1 to R9.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+
+use super::keys::{KeyId, PublicKey, SecretKey};
+use super::text::{self, Lines, TextSignature, render_signatures};
+use super::threshold::Signers;
+use super::time::{parse_time, render_time};
+use crate::digest::hash_of_text;
+use crate::error::{Error, ErrorKind};
+use crate::wire::Digest;
+
+const HEAD: &str = "driven root v1";
+const NEVER: &str = "never";
+/// The most keys that a root lists.
+const MAX_KEYS: usize = 64;
+
+/// What a key may sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The next root.
+    Root,
+    /// Packs.
+    Packs,
+    /// Timestamps.
+    Timestamp,
+}
+
+impl Role {
+    /// Every role, in the order of files.
+    pub const ALL: [Role; 3] = [Role::Root, Role::Packs, Role::Timestamp];
+
+    /// Its word in files and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Root => "root",
+            Role::Packs => "packs",
+            Role::Timestamp => "timestamp",
+        }
+    }
+
+    /// The role with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Role::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A key that a root lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootKey {
+    /// The key.
+    pub key: PublicKey,
+    /// What it may sign, in the order of [`Role::ALL`].
+    pub roles: Vec<Role>,
+    /// Whose it is, for people.
+    pub name: String,
+}
+
+/// A key that counts no more, in this root and all that follow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revocation {
+    /// The fingerprint of the key.
+    pub fingerprint: Digest,
+    /// Why.
+    pub reason: String,
+}
+
+/// A floor that takes the place of one that was set under an older root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// The pack.
+    pub name: String,
+    /// Its version from which on packs are taken.
+    pub version: u64,
+    /// The version of the root that said so first.
+    pub root: u64,
+}
+
+/// One version of a root, as a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The chain and the digest of the version before; none in version 1.
+    pub before: Option<(Digest, Digest)>,
+    /// From 1 on.
+    pub version: u64,
+    /// In seconds since 1970; 0 for never.
+    pub expires: u64,
+    /// How many keys of each role must sign, in the order of [`Role::ALL`].
+    pub thresholds: [u32; 3],
+    /// The keys.
+    pub keys: Vec<RootKey>,
+    /// What was revoked.
+    pub revoked: Vec<Revocation>,
+    /// Floors that were lowered.
+    pub recoveries: Vec<Recovery>,
+}
+
+impl Root {
+    /// The text that is signed: sorted, in its one form.
+    ///
+    /// # Errors
+    /// A root whose roles can't be fulfilled, or that lists a revoked key.
+    pub fn render(&self) -> Result<String, Error> {
+        let mut root = self.clone();
+        root.keys.sort_by_key(|one| one.key.to_bytes());
+        root.revoked.sort();
+        root.recoveries.sort_by(|a, b| a.name.cmp(&b.name));
+        root.check()?;
+        Ok(root.lines())
+    }
+
+    fn lines(&self) -> String {
+        let mut text = format!("{HEAD}\n");
+        let expires = if self.expires == 0 { NEVER.into() } else { render_time(self.expires) };
+        // Writing to a String can't fail.
+        if let Some((chain, previous)) = &self.before {
+            let _ = writeln!(text, "chain {chain}\nprevious {previous}");
+        }
+        let _ = writeln!(text, "version {}\nexpires {expires}", self.version);
+        for (role, threshold) in Role::ALL.iter().zip(self.thresholds) {
+            let _ = writeln!(text, "threshold {role} {threshold}");
+        }
+        for RootKey { key, roles, name } in &self.keys {
+            let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            let _ = writeln!(text, "key {} {} {name}", text::hex(&key.to_bytes()), roles.join(","));
+        }
+        for Revocation { fingerprint, reason } in &self.revoked {
+            let _ = writeln!(text, "revoked {fingerprint} {reason}");
+        }
+        for Recovery { name, version, root } in &self.recoveries {
+            let _ = writeln!(text, "recover {version} {root} {name}");
+        }
+        text
+    }
+
+    /// R1, R5 and R6: what one version alone must be.
+    fn check(&self) -> Result<(), Error> {
+        let fault = |text: String| Err(Error::new(ErrorKind::Root, format!("root {}: {text}", self.version)));
+        if self.version == 0 || self.before.is_some() != (self.version > 1) {
+            return fault("version 1 begins a chain, each later one names the one before".into());
+        }
+        if self.keys.len() > MAX_KEYS {
+            return fault(format!("{} keys, at most {MAX_KEYS}", self.keys.len()));
+        }
+        let sorted = self.keys.is_sorted_by(|a, b| a.key.to_bytes() < b.key.to_bytes())
+            && self.revoked.is_sorted_by(|a, b| a.fingerprint.0 < b.fingerprint.0)
+            && self.recoveries.is_sorted_by(|a, b| a.name < b.name);
+        if !sorted {
+            return fault("keys, revoked and recover are sorted, each once".into());
+        }
+        let named = self.keys.iter().map(|one| one.name.as_str());
+        let named = named.chain(self.revoked.iter().map(|one| one.reason.as_str()));
+        let mut named = named.chain(self.recoveries.iter().map(|one| one.name.as_str()));
+        if let Some(wrong) = named.find(|name| text::name(name).is_none()) {
+            return fault(format!("`{}` is no name or reason in one line", wrong.escape_debug()));
+        }
+        for one in &self.keys {
+            if one.roles.is_empty() || !one.roles.is_sorted_by(|a, b| a < b) {
+                return fault(format!("the key of {} has no roles, or not in order", one.name));
+            }
+            // R5
+            if self.revoked.iter().any(|gone| gone.fingerprint == one.key.fingerprint()) {
+                return fault(format!("the key of {} is listed and revoked", one.name));
+            }
+        }
+        // R6
+        for (role, threshold) in Role::ALL.into_iter().zip(self.thresholds) {
+            let count = self.keys.iter().filter(|one| one.roles.contains(&role)).count();
+            let least = u32::from(role != Role::Timestamp || count > 0);
+            if threshold < least || threshold as usize > count {
+                return fault(format!("threshold {role} is {threshold}, and {count} keys have the role"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn signers(&self, role: Role) -> Signers {
+        let keys = self.keys.iter().filter(|one| one.roles.contains(&role));
+        Signers {
+            keys: keys.map(|one| (one.key.clone(), one.name.clone())).collect(),
+            threshold: self.thresholds[role as usize],
+            revoked: self.revoked.iter().map(|one| one.fingerprint).collect(),
+        }
+    }
+
+    /// The floor that takes the place of one set under root version `since`, if there is one (R8).
+    pub fn recovery(&self, name: &str, since: u64) -> Option<u64> {
+        let found = self.recoveries.iter().find(|one| one.name == name && since < one.root);
+        found.map(|one| one.version)
+    }
+}
+
+/// One version of a root with the text that was signed, and its signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedRoot {
+    root: Root,
+    text: String,
+    signatures: Vec<TextSignature>,
+}
+
+impl SignedRoot {
+    /// A root that nobody signed yet.
+    ///
+    /// # Errors
+    /// As [`Root::render`].
+    pub fn new(root: &Root) -> Result<Self, Error> {
+        SignedRoot::read(&root.render()?)
+    }
+
+    /// Reads one version, signed by whomever.
+    ///
+    /// # Errors
+    /// A text that does not have the one form (R1), or a root that can't be (R5, R6).
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let mut lines = Lines::new("root", ErrorKind::Root, text)?;
+        let one = SignedRoot::read_from(&mut lines)?;
+        if lines.is_at_end() { Ok(one) } else { Err(lines.fault("the end of the file")) }
+    }
+
+    fn read_from(lines: &mut Lines<'_>) -> Result<Self, Error> {
+        let start = lines.at();
+        lines.line(HEAD)?;
+        let before = match lines.optional("chain") {
+            None => None,
+            Some(chain) => {
+                let chain = text::digest(chain).ok_or_else(|| lines.fault("a digest in the line above"))?;
+                Some((chain, lines.field("previous", "DIGEST", text::digest)?))
+            }
+        };
+        let version = lines.field("version", "NUMBER", text::number)?;
+        let expires = lines.field("expires", "TIME or never", |text| {
+            if text == NEVER { Some(0) } else { parse_time(text).filter(|&time| time > 0) }
+        })?;
+        let mut thresholds = [0; 3];
+        for (role, threshold) in Role::ALL.iter().zip(&mut thresholds) {
+            *threshold = lines.field(&format!("threshold {role}"), "NUMBER", text::number)?;
+        }
+        let keys = lines.fields("key", "KEY ROLES NAME", key)?;
+        let revoked = lines.fields("revoked", "FINGERPRINT REASON", |rest| {
+            let (fingerprint, reason) = rest.split_once(' ')?;
+            Some(Revocation { fingerprint: text::digest(fingerprint)?, reason: reason.into() })
+        })?;
+        let recoveries = lines.fields("recover", "VERSION ROOT NAME", |rest| {
+            let mut words = rest.splitn(3, ' ');
+            let (version, root) = (text::number(words.next()?)?, text::number(words.next()?)?);
+            Some(Recovery { name: words.next()?.into(), version, root })
+        })?;
+        let root = Root { before, version, expires, thresholds, keys, revoked, recoveries };
+        root.check()?;
+        let text = String::from(lines.since(start));
+        // R1: there is one form, which is the one that is written.
+        if root.lines() != text {
+            return Err(lines.fault("the lines above as driven writes them"));
+        }
+        Ok(SignedRoot { root, text, signatures: lines.signatures()? })
+    }
+
+    /// What it says.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The bytes that are signed.
+    pub fn signed_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// Its signatures, by whomever.
+    pub fn signatures(&self) -> &[TextSignature] {
+        &self.signatures
+    }
+
+    /// What names this version.
+    pub fn digest(&self) -> Digest {
+        hash_of_text(HEAD, &self.text)
+    }
+
+    /// What names the chain: the digest of version 1.
+    pub fn chain(&self) -> Digest {
+        self.root.before.map_or_else(|| self.digest(), |(chain, _)| chain)
+    }
+
+    /// The next version, to be changed and signed.
+    pub fn next(&self) -> Root {
+        let before = Some((self.chain(), self.digest()));
+        Root { before, version: self.root.version + 1, ..self.root.clone() }
+    }
+
+    /// Signs it.
+    pub fn sign(&mut self, key: &SecretKey) {
+        let one = TextSignature { key: key.public_key().id(), signature: key.sign(self.text.as_bytes()) };
+        text::put(&mut self.signatures, one);
+    }
+
+    /// Takes a signature that was made elsewhere.
+    ///
+    /// # Errors
+    /// A signature that does not hold.
+    pub fn add_signature(&mut self, key: &PublicKey, signature: [u8; 64]) -> Result<(), Error> {
+        if !key.verify(self.text.as_bytes(), &signature) {
+            return Err(Error::new(
+                ErrorKind::Signature,
+                format!("the signature by {} does not hold", key.id()),
+            ));
+        }
+        text::put(&mut self.signatures, TextSignature { key: key.id(), signature });
+        Ok(())
+    }
+
+    /// Takes the signatures of another copy of the same version.
+    ///
+    /// # Errors
+    /// Another version.
+    pub fn merge(&mut self, other: &SignedRoot) -> Result<(), Error> {
+        if self.text != other.text {
+            return Err(Error::new(ErrorKind::Root, "these are two versions, not two copies of one"));
+        }
+        for &one in &other.signatures {
+            text::put(&mut self.signatures, one);
+        }
+        Ok(())
+    }
+
+    /// The file's text: what is signed, and the signatures.
+    pub fn render(&self) -> String {
+        format!("{}{}", self.text, render_signatures(&self.signatures))
+    }
+
+    /// R2: signed by its own threshold.
+    fn check_own(&self) -> Result<Vec<KeyId>, Error> {
+        self.check_by(&self.root)
+    }
+
+    /// Signed by the threshold `root` of a root.
+    fn check_by(&self, root: &Root) -> Result<Vec<KeyId>, Error> {
+        let what = format!("root {}", self.root.version);
+        root.signers(Role::Root).check(&what, self.text.as_bytes(), &self.signatures)
+    }
+
+    /// Proves that this is the version after `before` (R2 to R5).
+    pub fn check_follows(&self, before: &SignedRoot) -> Result<(), Error> {
+        let version = self.root.version;
+        let fault = |text: &str| Err(Error::new(ErrorKind::Root, format!("root {version}: {text}")));
+        // R3
+        if self.root.before != Some((before.chain(), before.digest())) {
+            return fault("it does not name the version before as the one before it");
+        }
+        if version != before.root.version.wrapping_add(1) {
+            return fault("its number is not one more than that of the version before");
+        }
+        // R5
+        let kept =
+            |gone: &Revocation| self.root.revoked.iter().any(|one| one.fingerprint == gone.fingerprint);
+        if !before.root.revoked.iter().all(kept) {
+            return fault("a key that was revoked is revoked no more");
+        }
+        // R2, R4
+        self.check_own()?;
+        self.check_by(&before.root).map(|_| ())
+    }
+}
+
+fn key(rest: &str) -> Option<RootKey> {
+    let mut words = rest.splitn(3, ' ');
+    let key = PublicKey::from_bytes(&text::from_hex(words.next()?)?).ok()?;
+    let roles = words.next()?.split(',').map(Role::from_word).collect::<Option<_>>()?;
+    Some(RootKey { key, roles, name: words.next()?.into() })
+}
+
+/// A root file whose every step is proved; what is trusted is its newest version.
+///
+/// ```
+/// use driven_format::trust::{RootChain, Role, Root, RootKey, SecretKey, SignedRoot};
+///
+/// let key = SecretKey::from_seed(&[7; 32].into());
+/// let listed = RootKey { key: key.public_key(), roles: vec![Role::Root, Role::Packs], name: "alice".into() };
+/// let first = Root {
+///     before: None, version: 1, expires: 0, thresholds: [1, 1, 0],
+///     keys: vec![listed], revoked: vec![], recoveries: vec![],
+/// };
+/// let mut first = SignedRoot::new(&first)?;
+/// assert!(RootChain::read(&first.render()).is_err(), "nobody signed it");
+/// first.sign(&key);
+/// let chain = RootChain::read(&first.render())?;
+/// assert_eq!(chain.newest().root().version, 1);
+/// # Ok::<(), driven_format::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootChain {
+    roots: Vec<SignedRoot>,
+}
+
+impl RootChain {
+    /// Reads a root file and proves it from its first version on (R1 to R6).
+    ///
+    /// # Errors
+    /// The first fault in it.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let mut lines = Lines::new("root", ErrorKind::Root, text)?;
+        let first = SignedRoot::read_from(&mut lines)?;
+        first.check_own()?;
+        let mut roots = Vec::from([first]);
+        while !lines.is_at_end() {
+            let next = SignedRoot::read_from(&mut lines)?;
+            next.check_follows(&roots[roots.len() - 1])?;
+            roots.push(next);
+        }
+        Ok(RootChain { roots })
+    }
+
+    /// Every version in the file, the oldest first.
+    pub fn roots(&self) -> &[SignedRoot] {
+        &self.roots
+    }
+
+    /// The version that is trusted.
+    pub fn newest(&self) -> &SignedRoot {
+        &self.roots[self.roots.len() - 1]
+    }
+
+    /// Adds the next version.
+    ///
+    /// # Errors
+    /// A version that does not follow (R2 to R5).
+    pub fn push(&mut self, next: SignedRoot) -> Result<(), Error> {
+        next.check_follows(self.newest())?;
+        self.roots.push(next);
+        Ok(())
+    }
+
+    /// Walks on to a newer file, from the version that is trusted (R7); says how many steps that were.
+    ///
+    /// # Errors
+    /// A file that is older, of another chain, or says otherwise about the version that is trusted.
+    pub fn advance(&mut self, newer: &RootChain) -> Result<usize, Error> {
+        let trusted = self.newest();
+        let version = trusted.root.version;
+        let fault = |text: String| Err(Error::new(ErrorKind::Root, text));
+        let (first, last) = (newer.roots[0].root.version, newer.newest().root.version);
+        if last < version {
+            return fault(format!("it ends with root {last}, and root {version} is trusted already"));
+        }
+        let next: Vec<SignedRoot> = if first == version + 1 {
+            newer.roots.clone()
+        } else {
+            match newer.roots.iter().position(|one| one.root.version == version) {
+                Some(at) if newer.roots[at].text == trusted.text => newer.roots[at + 1..].to_vec(),
+                Some(_) => {
+                    return fault(format!("its root {version} is another than the one that is trusted"));
+                }
+                None => return fault(format!("it begins with root {first}, and root {version} is trusted")),
+            }
+        };
+        // All or nothing: a walk that ends in the middle leaves what was trusted.
+        let mut walked = self.clone();
+        for root in &next {
+            walked.push(root.clone())?;
+        }
+        *self = walked;
+        Ok(next.len())
+    }
+
+    /// The file's text.
+    pub fn render(&self) -> String {
+        self.roots.iter().map(SignedRoot::render).collect()
+    }
+
+    /// R9: the newest version holds at `now`.
+    pub(super) fn check_expiry(&self, now: u64) -> Result<(), Error> {
+        let root = &self.newest().root;
+        if root.expires == 0 || now < root.expires {
+            return Ok(());
+        }
+        let text = format!("root {} expired on {}", root.version, render_time(root.expires));
+        Err(Error::new(ErrorKind::Expired, text))
+    }
+}

@@ -1,0 +1,171 @@
+//! The file in which a program keeps what it has seen.
+//!
+//! Law: `docs/TRUST.md`, "State", checks S1 to S5. What stands in it is
+//! `driven_format::trust::State`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use alloc::format;
+use alloc::string::String;
+
+use super::{Policy, State, Story};
+use crate::error::Error;
+use crate::pack::{Pack, Verified};
+
+/// The longest state file that is read, in bytes.
+const MAX_STATE: u64 = 1 << 20;
+
+/// Keeps floors in a file: no pack older than one that was admitted is admitted again.
+///
+/// ```
+/// # use driven_format::trust::{Role, Root, RootKey, SecretKey, SignedRoot, sign};
+/// # use driven_format::{PackBuilder, Tables};
+/// use driven::trust::{Policy, RootChain, TrustStore};
+/// use driven::Pack;
+///
+/// # let dir = std::env::temp_dir().join(format!("driven-trust-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir)?;
+/// # let key = SecretKey::from_seed(&[7; 32].into());
+/// # let listed = RootKey { key: key.public_key(), roles: vec![Role::Root, Role::Packs], name: "alice".into() };
+/// # let mut root = SignedRoot::new(&Root {
+/// #     before: None, version: 1, expires: 0, thresholds: [1, 1, 0],
+/// #     keys: vec![listed], revoked: vec![], recoveries: vec![],
+/// # })?;
+/// # root.sign(&key);
+/// # let root_text = root.render();
+/// # let pack = |version| -> Result<Vec<u8>, driven::Error> {
+/// #     Ok(sign(&Tables::check(&PackBuilder::new("house-rules", version).finish()?)?, &key, 0)?)
+/// # };
+/// # let (older, newer) = (pack(1)?, pack(2)?);
+/// let root = RootChain::read(&root_text)?;
+/// let policy = Policy::root(&root).name("house-rules").now(1_800_000_000);
+/// let store = TrustStore::new(dir.join("trust-state"));
+///
+/// let admitted = store.admit(Pack::open(&newer)?, &policy)?;
+/// assert!(admitted.is_first_use);
+/// assert_eq!(store.admit(Pack::open(&older)?, &policy).unwrap_err().code(), "rolled-back");
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrustStore {
+    path: PathBuf,
+}
+
+/// A pack that was let in.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    /// The pack.
+    pub pack: Verified<Pack<'a>>,
+    /// Nothing was known of it before: no older version could have been told.
+    pub is_first_use: bool,
+    /// What was checked.
+    pub story: Story,
+}
+
+impl TrustStore {
+    /// Keeps what is seen in `path`; the file need not exist, its folder must.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        TrustStore { path: path.into() }
+    }
+
+    /// Judges a pack by a policy and by what was seen, and writes down that it was seen.
+    ///
+    /// # Errors
+    /// The first check that fails; a state that is damaged, or can't be read or written. Then nothing is written.
+    pub fn admit<'a>(&self, pack: Pack<'a>, policy: &Policy<'_>) -> Result<Admitted<'a>, Error> {
+        let _lock = self.lock()?;
+        let mut state = self.read()?;
+        let name = pack.manifest().name();
+        let is_first_use = policy.chain().is_none_or(|chain| state.floor(chain, name).is_none());
+        let (pack, story) = look(pack, policy, &state)?;
+        if let Some(chain) = policy.chain() {
+            state.accept(chain, &pack.tables(), policy.given_timestamp())?;
+            // S5
+            self.write(&state.render())?;
+        }
+        Ok(Admitted { pack, is_first_use, story })
+    }
+
+    /// Judges a pack as [`admit`](Self::admit) does, and writes nothing.
+    ///
+    /// # Errors
+    /// A state that is damaged or can't be read; whether the pack holds is in the story.
+    pub fn look(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Story, Error> {
+        let state = self.read()?;
+        Ok(pack.story(&policy.clone().state(&state)))
+    }
+
+    /// S1: the lock ends when it is dropped, or when the process ends, however it does.
+    fn lock(&self) -> Result<File, Error> {
+        let path = self.beside(".lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(|err| Error::io(&path, err))?;
+        lock.lock().map_err(|err| Error::io(&path, err))?;
+        Ok(lock)
+    }
+
+    /// S2, S3
+    fn read(&self) -> Result<State, Error> {
+        let io = |err| Error::io(&self.path, err);
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
+            Err(err) => return Err(io(err)),
+        };
+        let mut bytes = alloc::vec::Vec::new();
+        file.take(MAX_STATE + 1).read_to_end(&mut bytes).map_err(io)?;
+        let text = String::from_utf8_lossy(&bytes);
+        State::read(&text).map_err(|err| Error::from(err).in_file(&self.path))
+    }
+
+    /// S5: a file beside it, flushed, renamed over it, and the folder flushed.
+    fn write(&self, text: &str) -> Result<(), Error> {
+        let beside = self.beside(".new");
+        let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, &self.path));
+        if let Err(err) = written {
+            // Nothing more can be done about the file beside it than to try.
+            let _ = fs::remove_file(&beside);
+            return Err(Error::io(&self.path, err));
+        }
+        flush_folder(&self.path).map_err(|err| Error::io(&self.path, err))
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!("{name}{ending}"))
+    }
+}
+
+fn look<'a>(
+    pack: Pack<'a>,
+    policy: &Policy<'_>,
+    state: &State,
+) -> Result<(Verified<Pack<'a>>, Story), Error> {
+    let policy = policy.clone().state(state);
+    let story = pack.story(&policy);
+    match story.fault() {
+        Some(fault) => Err(fault.clone().into()),
+        None => Ok((Verified::assume(pack), story)),
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn flush_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Other systems have no such call for folders.
+#[cfg(not(unix))]
+fn flush_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

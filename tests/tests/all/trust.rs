@@ -1,0 +1,290 @@
+//! Trust from end to end: public test vectors, OpenSSL, the state file, and the commands.
+
+use std::fs;
+use std::process::Command;
+
+use driven::Pack;
+use driven::trust::{Policy, RootChain, TrustStore};
+use driven_format::trust::{PublicKey, Role, Root, RootKey, SecretKey, SignedRoot, sign};
+use driven_format::{PackBuilder, Rule, Tables};
+use serde_json::Value;
+
+use crate::harness::Project;
+
+/// A file of public test vectors; nothing where they are not.
+fn vectors(name: &str) -> Option<Value> {
+    let folder = driven_tests::outside_folder("DRIVEN_VECTORS")?;
+    let text = fs::read_to_string(folder.join(name)).unwrap();
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+fn bytes(hex: &Value) -> Vec<u8> {
+    let hex = hex.as_str().unwrap();
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
+/// Whether a signature is taken, as a reader of packs would: any fault on the way refuses it.
+fn is_taken(key: &Value, message: &Value, signature: &Value) -> bool {
+    let key: [u8; 32] = bytes(key).try_into().unwrap();
+    let Ok(key) = PublicKey::from_bytes(&key) else { return false };
+    let Ok(signature) = bytes(signature).try_into() else { return false };
+    key.verify(&bytes(message), &signature)
+}
+
+#[test]
+fn wycheproof_gives_the_strict_answers() {
+    let Some(file) = vectors("wycheproof-ed25519.json") else { return };
+    let mut counts = [0, 0];
+    for group in file["testGroups"].as_array().unwrap() {
+        for test in group["tests"].as_array().unwrap() {
+            let valid = test["result"] == "valid";
+            let taken = is_taken(&group["publicKey"]["pk"], &test["msg"], &test["sig"]);
+            assert_eq!(taken, valid, "{}: {}", test["tcId"], test["comment"]);
+            counts[usize::from(valid)] += 1;
+        }
+    }
+    assert_eq!(counts, [63, 88]);
+}
+
+#[test]
+fn speccheck_accepts_number_three_alone() {
+    let Some(file) = vectors("speccheck-ed25519.json") else { return };
+    let cases = file.as_array().unwrap();
+    let taken = |case: &Value| is_taken(&case["pub_key"], &case["message"], &case["signature"]);
+    let accepted: Vec<usize> = (0..cases.len()).filter(|&at| taken(&cases[at])).collect();
+    assert_eq!((cases.len(), accepted), (12, vec![3]));
+}
+
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number; 32].into())
+}
+
+fn chain() -> RootChain {
+    let listed =
+        RootKey { key: key(1).public_key(), roles: vec![Role::Root, Role::Packs], name: "alice".into() };
+    let mut root = SignedRoot::new(&Root {
+        before: None,
+        version: 1,
+        expires: 0,
+        thresholds: [1, 1, 0],
+        keys: vec![listed],
+        revoked: Vec::new(),
+        recoveries: Vec::new(),
+    })
+    .unwrap();
+    root.sign(&key(1));
+    RootChain::read(&root.render()).unwrap()
+}
+
+fn pack(version: u64) -> Vec<u8> {
+    let pack = PackBuilder::new("house", version).rule(Rule::new("a", "Text.\n")).finish().unwrap();
+    sign(&Tables::check(&pack).unwrap(), &key(1), 0).unwrap()
+}
+
+#[test]
+fn the_state_file_remembers_refuses_damage_and_is_written_only_when_a_pack_is_let_in() {
+    let (dir, chain) = (tempfile::tempdir().unwrap(), chain());
+    let path = dir.path().join("state");
+    let (store, policy) = (TrustStore::new(&path), Policy::root(&chain).name("house"));
+    let admit = |version| {
+        let bytes = pack(version);
+        let pack = Pack::open(&bytes).unwrap();
+        store.admit(pack, &policy).map(|admitted| admitted.is_first_use).map_err(|err| err.code())
+    };
+    assert!(store.look(Pack::open(&pack(1)).unwrap(), &policy).unwrap().fault().is_none());
+    assert!(!path.exists());
+    assert_eq!([admit(2), admit(2), admit(3)], [Ok(true), Ok(false), Ok(false)]);
+    let kept = fs::read(&path).unwrap();
+    assert_eq!(admit(2), Err("rolled-back"));
+    assert_eq!(fs::read(&path).unwrap(), kept);
+    for damaged in [&kept[..kept.len() - 1], b"", b"driven trust state v1\n", &[0xff; 64]] {
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(admit(4), Err("trust-state"));
+        assert_eq!(fs::read(&path).unwrap(), damaged);
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(admit(2), Ok(true));
+}
+
+#[test]
+fn many_at_once_never_lower_a_floor() {
+    let (dir, chain) = (tempfile::tempdir().unwrap(), chain());
+    let path = dir.path().join("state");
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (path, chain) = (&path, &chain);
+            scope.spawn(move || {
+                let (store, policy) = (TrustStore::new(path), Policy::root(chain));
+                for step in 0..8 {
+                    let bytes = pack(1 + step * 8 + number);
+                    let _ = store.admit(Pack::open(&bytes).unwrap(), &policy);
+                }
+            });
+        }
+    });
+    let (store, policy) = (TrustStore::new(&path), Policy::root(&chain));
+    let code = |version| {
+        let bytes = pack(version);
+        store.look(Pack::open(&bytes).unwrap(), &policy).unwrap().fault().map(driven_format::Error::code)
+    };
+    assert_eq!([code(63), code(64)], [Some("rolled-back"), None]);
+}
+
+/// A project with keys, and a root that two of `alice`, `bob` and `carol` sign.
+fn rooted() -> Project {
+    let project = Project::new();
+    for name in ["alice", "bob", "carol", "stamp"] {
+        project.expect(0, &["keygen", name]);
+    }
+    let init = ["trust", "init", "trust.root", "alice.pub", "bob.pub", "carol.pub", "--threshold", "2"];
+    let (out, _) = project.expect(0, &[&init[..], &["--key", "alice.key"]].concat());
+    assert!(out.contains("waits"), "{out}");
+    assert!(!project.path("trust.root").exists());
+    project.expect(0, &["trust", "sign", "trust.root", "--key", "bob.key"]);
+    assert!(!project.path("trust.root.next").exists());
+    project.expect(0, &["build", "rules", "-o", "rules.drv"]);
+    project
+}
+
+#[test]
+fn two_people_sign_apart_and_a_reader_is_told_each_check() {
+    let project = rooted();
+    let verify = |code, more: &[&str]| {
+        project.expect(code, &[&["verify", "rules.drv", "--root", "trust.root"], more].concat())
+    };
+    let (out, err) = verify(2, &[]);
+    assert!(out.contains("NO P2") && err.contains("not signed"), "{out}{err}");
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key", "--detached", "-o", "alice.sig"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "carol.key", "--detached", "-o", "carol.sig"]);
+    let (_, err) = verify(2, &["--signatures", "alice.sig"]);
+    assert!(err.contains("1 of the 2 keys"), "{err}");
+    verify(0, &["--signatures", "alice.sig", "--signatures", "carol.sig"]);
+    project.expect(0, &["sign", "rules.drv", "--attach", "alice.sig", "--attach", "carol.sig"]);
+    let (out, err) = verify(0, &["--state", "state", "--name", "demo"]);
+    assert!(out.contains("ok P4") && out.contains("2 of 2") && err.contains("first use"), "{out}{err}");
+    let (_, err) = verify(0, &["--state", "state"]);
+    assert!(!err.contains("first use"), "{err}");
+    assert!(verify(2, &["--name", "other"]).1.contains("`other` was asked for"));
+    // An older version, and the way back.
+    project.write("rules/pack.toml", "name = \"demo\"\nversion = 2\n");
+    project.expect(0, &["build", "rules", "-o", "rules.drv"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "bob.key"]);
+    assert!(verify(2, &["--state", "state"]).1.contains("version 2, and 3 was seen"));
+    verify(0, &["--state", "state", "--accept-version", "2"]);
+    verify(0, &["--state", "state"]);
+}
+
+#[test]
+fn a_stolen_key_is_revoked_and_the_root_is_walked_to() {
+    let project = rooted();
+    fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "bob.key"]);
+    let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost laptop"];
+    project.expect(0, &[&revoke[..], &["--key", "alice.key", "--key", "carol.key"]].concat());
+    let (_, err) = project.expect(2, &["verify", "rules.drv", "--root", "trust.root"]);
+    assert!(err.contains("was revoked"), "{err}");
+    project.expect(0, &["verify", "rules.drv", "--root", "old.root"]);
+    let (out, _) = project.expect(0, &["trust", "update", "old.root", "trust.root"]);
+    assert!(out.contains("root 2, 1 steps on"), "{out}");
+    assert_eq!(fs::read(project.path("old.root")).unwrap(), fs::read(project.path("trust.root")).unwrap());
+    let shown = project.json(0, &["trust", "show", "trust.root"]);
+    assert_eq!(shown["roots"][1]["revoked"][0]["reason"], "lost laptop");
+    // The key can't come back.
+    let add = ["trust", "add", "trust.root", "bob.pub"];
+    assert!(project.expect(2, &add).1.contains("listed and revoked"));
+}
+
+#[test]
+fn a_timestamp_says_what_is_current() {
+    let project = rooted();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let add =
+        ["trust", "add", "trust.root", "stamp.pub", "--role", "timestamp", "--role-threshold", "timestamp=1"];
+    project.expect(0, &[&add[..], &both].concat());
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key", "--expires", "2030-01-31"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "bob.key"]);
+    let stamp = ["trust", "timestamp", "rules.drv", "--root", "trust.root", "--key", "stamp.key"];
+    let dates = ["--issued", "2027-01-01", "--expires", "2027-01-08", "-o", "rules.stamp"];
+    project.expect(0, &[&stamp[..], &dates].concat());
+    let verify = |code, at: &str| {
+        let arguments =
+            ["verify", "rules.drv", "--root", "trust.root", "--timestamp", "rules.stamp", "--at", at];
+        project.expect(code, &arguments)
+    };
+    assert!(verify(0, "2027-01-02").0.contains("ok P9"));
+    assert!(verify(2, "2027-01-08").1.contains("timestamp expired"));
+    assert!(verify(2, "2030-01-31").1.contains("pack expired"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let project = rooted();
+    let mode =
+        |mode| fs::set_permissions(project.path("alice.key"), fs::Permissions::from_mode(mode)).unwrap();
+    for open in [0o640, 0o604, 0o644, 0o660] {
+        mode(open);
+        let (_, err) = project.expect(2, &["sign", "rules.drv", "--key", "alice.key"]);
+        assert!(err.contains("others may read this key") && err.contains("chmod 600"), "{err}");
+    }
+    mode(0o400);
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key"]);
+}
+
+#[test]
+fn openssl_and_driven_read_each_other() {
+    let project = rooted();
+    let openssl =
+        |arguments: &[&str]| Command::new("openssl").args(arguments).current_dir(project.path("")).output();
+    if openssl(&["version"]).is_err() {
+        eprintln!("skipped: no openssl here");
+        return;
+    }
+    // What driven signs, OpenSSL verifies.
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key"]);
+    let parts = ["--signed-bytes", "signed", "--signature", "signature"];
+    project.expect(0, &[&["verify", "rules.drv", "--key", "alice.pub"], &parts[..]].concat());
+    let verify = ["pkeyutl", "-verify", "-pubin", "-inkey", "alice.pub", "-rawin", "-in", "signed"];
+    assert!(openssl(&[&verify[..], &["-sigfile", "signature"]].concat()).unwrap().status.success());
+    // What OpenSSL makes and signs, driven reads and verifies.
+    assert!(openssl(&["genpkey", "-algorithm", "ed25519", "-out", "o.key"]).unwrap().status.success());
+    assert!(openssl(&["pkey", "-in", "o.key", "-pubout", "-out", "o.pub"]).unwrap().status.success());
+    let made = ["pkeyutl", "-sign", "-inkey", "o.key", "-rawin", "-in", "signed", "-out", "theirs"];
+    assert!(openssl(&made).unwrap().status.success());
+    let key = PublicKey::from_text(&fs::read_to_string(project.path("o.pub")).unwrap()).unwrap();
+    let read = |name: &str| fs::read(project.path(name)).unwrap();
+    assert!(key.verify(&read("signed"), &read("theirs").try_into().unwrap()));
+    let secret = SecretKey::from_pem(&fs::read_to_string(project.path("o.key")).unwrap()).unwrap();
+    assert_eq!(secret.sign(&read("signed")).to_vec(), read("theirs"));
+}
+
+/// The attacks that TUF's conformance suite names, each answered in `docs/TRUST.md` by a test that exists.
+#[test]
+fn every_attack_that_tuf_names_is_answered() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |path: &str| fs::read_to_string(format!("{root}/{path}")).unwrap();
+    let law = read("docs/TRUST.md");
+    let rows: Vec<Vec<&str>> = law
+        .lines()
+        .filter(|line| line.starts_with("| `test_"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), 54);
+    let sources =
+        ["driven-format/src/trust/tests.rs", "driven-format/src/trust/text.rs", "tests/tests/all/trust.rs"];
+    let sources: String = sources.into_iter().map(read).collect();
+    for row in &rows {
+        let (test, why) = (row[2].trim_matches('`'), row[3]);
+        assert!(!test.is_empty() || !why.is_empty(), "{row:?}");
+        assert!(test.is_empty() || sources.contains(&format!("fn {test}()")), "no test `{test}`");
+    }
+    let Some(folder) = driven_tests::outside_folder("DRIVEN_VECTORS") else { return };
+    let list = fs::read_to_string(folder.join("tuf-attacks.txt")).unwrap();
+    let named: Vec<&str> = list.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    let answered: Vec<&str> = rows.iter().map(|row| row[1].trim_matches('`')).collect();
+    assert_eq!(answered, named);
+}
