@@ -52,8 +52,10 @@ impl KeySource {
 /// # Errors
 /// A file that can't be read, that others may read (Unix), or that holds no Ed25519 key.
 pub fn read_key(file: &Path) -> Result<SecretKey> {
+    // First whether it is one: a public key may well be read by all.
+    let key = read_open_key(file)?;
     refuse_open(file)?;
-    read_open_key(file)
+    Ok(key)
 }
 
 #[cfg(unix)]

@@ -31,8 +31,11 @@ pub(crate) fn read_root(path: &Path) -> Result<RootChain, Failure> {
 }
 
 /// The time by the clock of the system.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+pub(crate) fn now() -> Result<u64, Failure> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since
+        .map(|since| since.as_secs())
+        .map_err(|_| Failure::new("clock", "the clock is before 1970").hint("set it"))
 }
 
 /// A time: `2027-01-31`, `2027-01-31T12:00:00Z`.

@@ -88,7 +88,7 @@ impl Output {
         let mut text = format!("error: {}", printable(&failure.message));
         if !failure.hint.is_empty() {
             text.push_str("\nhint: ");
-            text.push_str(&failure.hint);
+            text.push_str(&printable(&failure.hint));
         }
         let _ = writeln!(io::stderr(), "{text}");
         if self.json {

@@ -19,7 +19,7 @@ pub(crate) fn embed(arguments: &Arguments) -> Result<TokenStream, Fault> {
     let shown = place.path.display();
     let tables = Tables::check(&bytes).map_err(|err| at(format!("{shown}: {err}")))?;
     if let Some(key) = &arguments.trust {
-        verify(&tables, key)?;
+        verify(&tables, key, arguments.cap_lints.is_some())?;
     }
     let proved = tables.checked_bodies().and_then(|bodies| {
         tables.check_root()?;
@@ -164,7 +164,7 @@ fn below_manifest(file: &Text) -> Result<PathBuf, Fault> {
 }
 
 #[cfg(feature = "trust")]
-fn verify(tables: &Tables<'_>, key: &Text) -> Result<(), Fault> {
+fn verify(tables: &Tables<'_>, key: &Text, cap: bool) -> Result<(), Fault> {
     use driven_format::trust::{Policy, PublicKey, RootChain};
 
     let path = below_manifest(key)?;
@@ -175,13 +175,19 @@ fn verify(tables: &Tables<'_>, key: &Text) -> Result<(), Fault> {
     // Nothing here knows the time: expiry is for who runs the program.
     if text.starts_with("driven root") {
         let chain = RootChain::read(&text).map_err(|err| at(format!("{shown}: {err}")))?;
-        return Policy::root(&chain).check(tables, None).map_err(refused);
+        return allowing(Policy::root(&chain), cap).check(tables, None).map_err(refused);
     }
     let public = PublicKey::from_text(&text).map_err(|err| at(format!("{shown}: {err}")))?;
-    Policy::key(&public).allow_capped().check(tables, None).map_err(refused)
+    allowing(Policy::key(&public), cap).check(tables, None).map_err(refused)
+}
+
+/// `cap_lints` lets pass what was let through when the pack was built.
+#[cfg(feature = "trust")]
+fn allowing(policy: driven_format::trust::Policy<'_>, cap: bool) -> driven_format::trust::Policy<'_> {
+    if cap { policy.allow_capped() } else { policy }
 }
 
 #[cfg(not(feature = "trust"))]
-fn verify(_: &Tables<'_>, key: &Text) -> Result<(), Fault> {
+fn verify(_: &Tables<'_>, key: &Text, _: bool) -> Result<(), Fault> {
     Err(Fault::new(key.span, "`trust` needs the feature `trust` of the crate `driven`"))
 }

@@ -26,6 +26,8 @@ pub struct Error(Cause);
 #[derive(Debug)]
 enum Cause {
     Format(driven_format::Error),
+    #[cfg(all(feature = "std", feature = "trust"))]
+    WithoutRoot,
     #[cfg(feature = "std")]
     InFile(PathBuf, driven_format::Error),
     #[cfg(feature = "std")]
@@ -42,6 +44,8 @@ impl Error {
             Cause::InFile(_, err) => err.kind(),
             #[cfg(feature = "std")]
             Cause::Io(..) => return ErrorKind::Io,
+            #[cfg(all(feature = "std", feature = "trust"))]
+            Cause::WithoutRoot => return ErrorKind::Trust,
         };
         match format {
             Format::Digest => ErrorKind::Digest,
@@ -71,6 +75,8 @@ impl Error {
             Cause::InFile(_, err) => err.code(),
             #[cfg(feature = "std")]
             Cause::Io(..) => "io",
+            #[cfg(all(feature = "std", feature = "trust"))]
+            Cause::WithoutRoot => "without-root",
         }
     }
 
@@ -82,12 +88,19 @@ impl Error {
             Cause::InFile(_, err) => err.hint(),
             #[cfg(feature = "std")]
             Cause::Io(..) => "",
+            #[cfg(all(feature = "std", feature = "trust"))]
+            Cause::WithoutRoot => "judge by a root, or without a store",
         }
     }
 
     #[cfg(feature = "std")]
     pub(crate) fn io(path: &std::path::Path, err: std::io::Error) -> Self {
         Error(Cause::Io(path.into(), err))
+    }
+
+    #[cfg(all(feature = "std", feature = "trust"))]
+    pub(crate) fn without_root() -> Self {
+        Error(Cause::WithoutRoot)
     }
 
     /// The same fault, with the file it was found in.
@@ -114,6 +127,8 @@ impl fmt::Display for Error {
             Cause::InFile(path, err) => write!(f, "{}: {err}", path.display()),
             #[cfg(feature = "std")]
             Cause::Io(path, err) => write!(f, "{}: {err}", path.display()),
+            #[cfg(all(feature = "std", feature = "trust"))]
+            Cause::WithoutRoot => f.write_str("what is seen is kept by root, and the policy goes by a key"),
         }
     }
 }

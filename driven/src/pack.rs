@@ -59,7 +59,7 @@ impl<'a> Pack<'a> {
     /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
     #[cfg(feature = "trust")]
     pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
-        self.verify_by(&crate::trust::Policy::key(key).allow_capped())
+        self.verify_by(&crate::trust::Policy::key(key))
     }
 
     /// Proves every digest, and all that a policy asks for.
@@ -270,7 +270,7 @@ impl<'a> LazyPack<'a> {
     /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
     #[cfg(feature = "trust")]
     pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
-        self.verify_by(&crate::trust::Policy::key(key).allow_capped())
+        self.verify_by(&crate::trust::Policy::key(key))
     }
 
     /// Proves the root digest, and all that a policy asks for; a body is proved when it is read.

@@ -28,7 +28,7 @@ pub(crate) struct Sign {
     #[arg(long, required_unless_present = "attach")]
     key: Option<PathBuf>,
     /// When the signatures end to hold: a date in UTC, or never; by default as those that are there
-    #[arg(long, value_name = "DATE", value_parser = expiry)]
+    #[arg(long, value_name = "DATE", value_parser = expiry, requires = "key")]
     expires: Option<u64>,
     /// Drop the signatures that are there first, as another expiry needs
     #[arg(long)]
@@ -50,6 +50,7 @@ impl Sign {
         let mut signed = driven::PackBuf::open(&self.file)?.into_vec();
         let proved = driven::Pack::open(&signed).and_then(driven::Pack::prove);
         proved.map_err(|err| Failure::from(err).in_file(&self.file))?;
+        let there = Tables::check(&signed)?.expires().unwrap_or(0);
         if self.renew {
             signed = with_signatures(&Tables::check(&signed)?, 0, &[])?;
         }
@@ -59,8 +60,8 @@ impl Sign {
                 .map_err(|err| Failure::from(err).in_file(file))?;
         }
         if let Some(key) = &key {
-            let there = Tables::check(&signed)?.expires().unwrap_or(0);
-            signed = sign_pack(&signed, key, self.expires.unwrap_or(there))
+            let own = Tables::check(&signed)?.expires().unwrap_or(there);
+            signed = sign_pack(&signed, key, self.expires.unwrap_or(own))
                 .map_err(|err| Failure::from(err).hint("`--renew` drops the signatures that are there"))?;
         }
         let out = self.output.as_ref().unwrap_or(&self.file);

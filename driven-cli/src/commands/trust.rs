@@ -160,8 +160,8 @@ struct Recover {
     #[arg(long)]
     name: String,
     /// The version from which on its packs are taken
-    #[arg(long)]
-    version: u64,
+    #[arg(long, value_name = "VERSION")]
+    from_version: u64,
 }
 
 #[derive(Debug, Args)]
@@ -231,12 +231,12 @@ impl Trust {
                 change.write(root, &settings, output)
             }
             TrustCommand::Add(Add { change, files, listed, settings }) => {
-                let mut root = change.open()?;
+                let mut root = change.open(output)?;
                 list(&mut root, &files, &listed.roles)?;
                 change.write(root, &settings, output)
             }
             TrustCommand::Remove(Remove { change, names, settings }) => {
-                let mut root = change.open()?;
+                let mut root = change.open(output)?;
                 for name in &names {
                     let at = find(&root, name)?;
                     root.keys.remove(at);
@@ -244,27 +244,29 @@ impl Trust {
                 change.write(root, &settings, output)
             }
             TrustCommand::Rotate(Rotate { change, from, to }) => {
-                let mut root = change.open()?;
+                let mut root = change.open(output)?;
                 let at = find(&root, &from)?;
                 let roles = root.keys.remove(at).roles;
                 list(&mut root, &[to], &roles)?;
                 change.write(root, &Settings::NONE, output)
             }
             TrustCommand::Revoke(Revoke { change, revoked, reason, settings }) => {
-                let mut root = change.open()?;
+                let mut root = change.open(output)?;
                 let at = find(&root, &revoked)?;
                 let fingerprint = root.keys.remove(at).key.fingerprint();
                 root.revoked.push(Revocation { fingerprint, reason });
                 change.write(root, &settings, output)
             }
-            TrustCommand::Recover(Recover { change, name, version }) => {
-                let mut root = change.open()?;
+            TrustCommand::Recover(Recover { change, name, from_version }) => {
+                let mut root = change.open(output)?;
                 root.recoveries.retain(|one| one.name != name);
-                root.recoveries.push(Recovery { name, version, root: root.version });
+                root.recoveries.push(Recovery { name, version: from_version, root: root.version });
                 change.write(root, &Settings::NONE, output)
             }
             TrustCommand::Sign(change) => {
-                let waiting = SignedRoot::read(&read_text(&next_of(&change.root))?)?;
+                let next = next_of(&change.root);
+                let waiting = SignedRoot::read(&read_text(&next)?)?;
+                change.refuse_stale(&waiting, &next)?;
                 change.finish(waiting, output)
             }
             TrustCommand::Update(update) => update.run(output),
@@ -338,20 +340,60 @@ impl Settings {
 
 impl Change {
     /// What the change begins with: one that waits, or the next version of the chain.
-    fn open(&self) -> Result<Root, Failure> {
+    fn open(&self, output: &mut Output) -> Result<Root, Failure> {
         let next = next_of(&self.root);
         if next.exists() {
-            return Ok(SignedRoot::read(&read_text(&next)?)?.root().clone());
+            let waiting = SignedRoot::read(&read_text(&next)?)?;
+            self.refuse_stale(&waiting, &next)?;
+            output.note(&format!("{} waits for signatures already; this adds to it", next.display()));
+            return Ok(waiting.root().clone());
         }
         Ok(read_root(&self.root)?.newest().next())
+    }
+
+    /// A change that does not go on from the chain as it is now: it joined, or another one did, or it is of another chain.
+    fn refuse_stale(&self, waiting: &SignedRoot, next: &Path) -> Result<(), Failure> {
+        let expected = if self.root.symlink_metadata().is_ok() {
+            read_root(&self.root)?.newest().next().before
+        } else {
+            None
+        };
+        if waiting.root().before == expected {
+            return Ok(());
+        }
+        let message = format!("{}: this change does not go on from {}", next.display(), self.root.display());
+        Err(Failure::new("root", message).hint("remove it, and begin the change again if it is still wanted"))
+    }
+
+    /// What a change changes, for whoever is about to sign it.
+    fn tell(&self, waiting: &SignedRoot, output: &mut Output) -> Result<(), Failure> {
+        let before = if waiting.root().version > 1 {
+            String::from_utf8_lossy(read_root(&self.root)?.newest().signed_bytes()).into_owned()
+        } else {
+            String::new()
+        };
+        let after = String::from_utf8_lossy(waiting.signed_bytes()).into_owned();
+        for line in before.lines().filter(|line| !after.lines().any(|other| other == *line)) {
+            output.note(&printable(&format!("- {line}")));
+        }
+        for line in after.lines().filter(|line| !before.lines().any(|other| other == *line)) {
+            output.note(&printable(&format!("+ {line}")));
+        }
+        Ok(())
     }
 
     fn write(&self, mut root: Root, settings: &Settings, output: &mut Output) -> Outcome {
         settings.apply(&mut root);
         let waiting = SignedRoot::new(&root)?;
         let next = next_of(&self.root);
-        if next.exists() && !SignedRoot::read(&read_text(&next)?)?.signatures().is_empty() {
-            output.note("the change that waited was signed; it is another now, and must be signed again");
+        if next.exists() {
+            let old = SignedRoot::read(&read_text(&next)?)?;
+            if old.signed_bytes() == waiting.signed_bytes() {
+                return self.finish(old, output);
+            }
+            if !old.signatures().is_empty() {
+                output.note("the change that waited was signed; it is another now, and must be signed again");
+            }
         }
         self.finish(waiting, output)
     }
@@ -363,8 +405,10 @@ impl Change {
                 .merge(&SignedRoot::read(&read_text(file)?)?)
                 .map_err(|err| Failure::from(err).in_file(file))?;
         }
-        for key in &self.keys {
-            waiting.sign(&read_key(key)?);
+        let keys = self.keys.iter().map(|key| read_key(key)).collect::<Result<Vec<SecretKey>, _>>()?;
+        self.tell(&waiting, output)?;
+        for key in &keys {
+            waiting.sign(key);
         }
         let version = waiting.root().version;
         let joined = if version == 1 {
@@ -389,7 +433,8 @@ impl Change {
                     format!("{}: root {version}, chain {}", self.root.display(), chain.newest().chain())
                 });
             }
-            Err(err) if matches!(err.code(), "unsigned" | "unknown-key" | "too-few-keys") => {
+            // By a key that is on its way out the version before is signed, and the new one is not yet.
+            Err(err) if matches!(err.code(), "unsigned" | "unknown-key" | "too-few-keys" | "revoked") => {
                 write(&next, &waiting.render())?;
                 let value = json!({ "path": next.to_string_lossy(), "version": version, "complete": false,
                     "waits_for": err.to_string() });
@@ -404,7 +449,8 @@ impl Change {
 impl Update {
     fn run(&self, output: &mut Output) -> Outcome {
         let mut chain = read_root(&self.root)?;
-        let newer = read_root(&self.newer)?;
+        let newer = RootChain::read_part(&read_text(&self.newer)?)
+            .map_err(|err| Failure::from(err).in_file(&self.newer))?;
         let steps = chain.advance(&newer).map_err(|err| Failure::from(err).in_file(&self.newer))?;
         write_if_changed(&self.root, chain.render().as_bytes())
             .map_err(|err| Failure::io(&self.root, &err))?;
@@ -425,7 +471,7 @@ impl Stamp {
             chain: chain.newest().chain(),
             version: manifest.version(),
             digest: tables.root_digest(),
-            issued: self.issued.unwrap_or_else(now),
+            issued: self.issued.map_or_else(now, Ok)?,
             expires: self.expires,
             pack: manifest.name().into(),
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use driven::trust::{Held, Policy, SignedTimestamp, Story, TrustStore};
 use driven::{Pack, PackBuf};
+use driven_build::printable;
 use driven_format::Tables;
 use driven_format::trust::attach;
 use serde_json::{Value, json};
@@ -81,7 +82,7 @@ impl Verify {
             (None, Some(root)) => Policy::root(root),
             (None, None) => return Err(Failure::new("usage", "give a key or a root")),
         };
-        policy = policy.now(self.at.unwrap_or_else(now));
+        policy = policy.now(self.at.map_or_else(now, Ok)?);
         if let Some(name) = &self.name {
             policy = policy.name(name);
         }
@@ -99,18 +100,16 @@ impl Verify {
             Some(state) => TrustStore::new(state).look(pack, &policy)?,
             None => pack.story(&policy),
         };
+        // Before the verdict is told: a root and a timestamp that hold are seen, whatever becomes of the pack.
+        let admitted = self.state.as_ref().map(|state| TrustStore::new(state).admit(pack, &policy));
         if let Some(fault) = story.fault() {
             if !output.is_json() {
-                output.line(story.to_string().trim_end());
+                output.line(shown(&story).trim_end());
             }
             return Err(Failure::from(fault.clone()).in_file(&self.file));
         }
-        if let Some(state) = &self.state {
-            let admitted = TrustStore::new(state).admit(pack, &policy)?;
-            if admitted.is_first_use {
-                output
-                    .note("first use: nothing was known of this pack, so an older version could not be told");
-            }
+        if admitted.transpose()?.is_some_and(|admitted| admitted.is_first_use) {
+            output.note("first use: nothing was known of this pack, so an older version could not be told");
         }
         if let (Some(signed), Some(signature), Some(key)) = (&self.signed_bytes, &self.signature, &key) {
             let tables = Tables::check(&bytes)?;
@@ -124,9 +123,14 @@ impl Verify {
         let digest = pack.digest().to_string();
         let value = json!({ "verified": true, "digest": digest, "rules": pack.len(), "expires": pack.expires(),
             "key_id": key.as_ref().map(|key| key.id().to_string()), "checks": checks(&story) });
-        output.either(&value, || format!("{story}{}: holds", self.file.display()));
+        output.either(&value, || format!("{}{}: holds", shown(&story), self.file.display()));
         Ok(Exit::Clean)
     }
+}
+
+/// The story without characters that steer a terminal.
+fn shown(story: &Story) -> String {
+    story.to_string().lines().flat_map(|line| [printable(line), "\n".into()]).collect()
 }
 
 fn checks(story: &Story) -> Vec<Value> {

@@ -212,6 +212,23 @@ impl<'t> Policy<'t> {
         Policy { is_embedded: true, ..self }
     }
 
+    /// Notes in `state` what is proved whatever becomes of the pack: the root, and the timestamp.
+    ///
+    /// Who saw that a key was revoked, or that a newer version is current, is not to be told otherwise later.
+    pub fn note_seen(&self, state: &mut State) {
+        let Some(chain) = self.chain.filter(|chain| state.check_root(chain).is_ok()) else { return };
+        state.saw_root(chain);
+        let good = |one: &&SignedTimestamp| {
+            one.timestamp().chain == chain.newest().chain()
+                && one.check_signed(chain).is_ok()
+                && one.check_expiry(self.now).is_ok()
+                && state.check_timestamp(one).is_ok()
+        };
+        if let Some(timestamp) = self.timestamp.filter(good) {
+            state.saw_timestamp(timestamp);
+        }
+    }
+
     /// The chain of roots that it goes by.
     pub fn chain(&self) -> Option<&'t RootChain> {
         self.chain
@@ -248,13 +265,11 @@ impl<'t> Policy<'t> {
         let Some(chain) = self.chain else { return true };
         let root = chain.newest().root().version;
         let held = || (Held::Yes, format!("root {root} of chain {}", chain.newest().chain()));
-        // R9, S4
         let expiry = self.now.map_or(Ok(()), |now| chain.check_expiry(now));
-        story.tell("R9", expiry.map(|()| held()))
-            && self.state.is_none_or(|state| {
-                let text = "not older than what was seen".to_string();
-                story.tell("S4", state.check_root(chain).map(|()| (Held::Yes, text)))
-            })
+        self.state.is_none_or(|state| {
+            let text = "not older than what was seen".to_string();
+            story.tell("S4", state.check_root(chain).map(|()| (Held::Yes, text)))
+        }) && story.tell("R9", expiry.map(|()| held()))
     }
 
     fn judge_signatures(&self, pack: &Tables<'_>, story: &mut Story) -> bool {
@@ -298,11 +313,12 @@ impl<'t> Policy<'t> {
     /// P6
     fn name_of(&self, pack: &Tables<'_>) -> Outcome {
         let found = pack.manifest().name();
+        let shown = found.escape_debug();
         match self.name {
-            None => Ok((Held::Passed, format!("is `{found}`; no name was asked for"))),
-            Some(name) if name == found => Ok((Held::Yes, format!("is `{found}`"))),
+            None => Ok((Held::Passed, format!("is `{shown}`; no name was asked for"))),
+            Some(name) if name == found => Ok((Held::Yes, format!("is `{shown}`"))),
             Some(name) => {
-                let text = format!("the pack is `{found}`, and `{name}` was asked for");
+                let text = format!("the pack is `{shown}`, and `{name}` was asked for");
                 Err(Error::new(ErrorKind::WrongPack, text))
             }
         }
@@ -329,7 +345,8 @@ impl<'t> Policy<'t> {
                 return Err(Error::new(ErrorKind::Equivocation, text));
             }
         }
-        match (self.state, self.chain, seen.or(self.least)) {
+        let highest = [seen, self.least].into_iter().flatten().max_by_key(|floor| floor.version);
+        match (self.state, self.chain, highest) {
             (_, _, Some(floor)) if version < floor.version => Ok((
                 Held::Passed,
                 format!("version {version}, older than {}; accepted by name", floor.version),
@@ -352,7 +369,9 @@ impl<'t> Policy<'t> {
         let said = timestamp.timestamp();
         let fresh = format!("issued {}, holds until {}", render_time(said.issued), render_time(said.expires));
         let seen = self.state.map_or(Ok(()), |state| state.check_timestamp(timestamp));
-        story.tell("T4", timestamp.check(chain, name, self.now).map(|()| (Held::Yes, fresh)))
+        let proved = timestamp.check_signed(chain).and_then(|()| timestamp.check_subject(chain, name));
+        story.tell("T3", proved.map(|()| (Held::Yes, format!("signed, about `{}`", name.escape_debug()))))
+            && story.tell("T4", timestamp.check_expiry(self.now).map(|()| (Held::Yes, fresh)))
             && story.tell("T5", seen.map(|()| (Held::Yes, "not older than what was seen".into())))
             && story.tell("P9", self.current(pack, timestamp))
     }
@@ -363,7 +382,7 @@ impl<'t> Policy<'t> {
         if version == said.version && pack.root_digest() == said.digest {
             return Ok((Held::Yes, format!("version {version} is current")));
         }
-        if self.is_accepted(pack) {
+        if self.is_accepted(pack) && version != said.version {
             return Ok((Held::Passed, format!("version {} is current; accepted by name", said.version)));
         }
         let (kind, text) = match version.cmp(&said.version) {

@@ -166,12 +166,19 @@ impl Root {
         if let Some(wrong) = named.find(|name| text::name(name).is_none()) {
             return fault(format!("`{}` is no name or reason in one line", wrong.escape_debug()));
         }
+        // A floor is lowered once, so not for a root that is still to come (R8).
+        if let Some(one) = self.recoveries.iter().find(|one| one.root == 0 || one.root > self.version) {
+            return fault(format!(
+                "`recover` of {} names root {}, which is none up to this one",
+                one.name, one.root
+            ));
+        }
         for one in &self.keys {
             if one.roles.is_empty() || !one.roles.is_sorted_by(|a, b| a < b) {
                 return fault(format!("the key of {} has no roles, or not in order", one.name));
             }
             // R5
-            if self.revoked.iter().any(|gone| gone.fingerprint == one.key.fingerprint()) {
+            if self.has_revoked(&one.key.fingerprint()) {
                 return fault(format!("the key of {} is listed and revoked", one.name));
             }
         }
@@ -184,6 +191,10 @@ impl Root {
             }
         }
         Ok(())
+    }
+
+    fn has_revoked(&self, fingerprint: &Digest) -> bool {
+        self.revoked.binary_search_by(|gone| gone.fingerprint.0.cmp(&fingerprint.0)).is_ok()
     }
 
     pub(super) fn signers(&self, role: Role) -> Signers {
@@ -295,7 +306,7 @@ impl SignedRoot {
     /// The next version, to be changed and signed.
     pub fn next(&self) -> Root {
         let before = Some((self.chain(), self.digest()));
-        Root { before, version: self.root.version + 1, ..self.root.clone() }
+        Root { before, version: self.root.version.saturating_add(1), ..self.root.clone() }
     }
 
     /// Signs it.
@@ -319,7 +330,7 @@ impl SignedRoot {
         Ok(())
     }
 
-    /// Takes the signatures of another copy of the same version.
+    /// Takes the signatures of another copy of the same version, where they are by other keys.
     ///
     /// # Errors
     /// Another version.
@@ -328,7 +339,9 @@ impl SignedRoot {
             return Err(Error::new(ErrorKind::Root, "these are two versions, not two copies of one"));
         }
         for &one in &other.signatures {
-            text::put(&mut self.signatures, one);
+            if !self.signatures.iter().any(|own| own.key == one.key) {
+                text::put(&mut self.signatures, one);
+            }
         }
         Ok(())
     }
@@ -357,14 +370,19 @@ impl SignedRoot {
         if self.root.before != Some((before.chain(), before.digest())) {
             return fault("it does not name the version before as the one before it");
         }
-        if version != before.root.version.wrapping_add(1) {
+        if before.root.version.checked_add(1) != Some(version) {
             return fault("its number is not one more than that of the version before");
         }
         // R5
-        let kept =
-            |gone: &Revocation| self.root.revoked.iter().any(|one| one.fingerprint == gone.fingerprint);
+        let kept = |gone: &Revocation| self.root.has_revoked(&gone.fingerprint);
         if !before.root.revoked.iter().all(kept) {
             return fault("a key that was revoked is revoked no more");
+        }
+        // R8: a floor that was lowered stays in the file, for whoever comes late.
+        let is_new = |one: &Recovery| one.root == version || before.root.recoveries.contains(one);
+        let kept = |old: &Recovery| self.root.recoveries.iter().any(|one| one.name == old.name);
+        if !self.root.recoveries.iter().all(is_new) || !before.root.recoveries.iter().all(kept) {
+            return fault("a `recover` is left out, or changed without naming this root");
         }
         // R2, R4
         self.check_own()?;
@@ -403,11 +421,26 @@ pub struct RootChain {
 }
 
 impl RootChain {
-    /// Reads a root file and proves it from its first version on (R1 to R6).
+    /// Reads a root file and proves it from version 1 on (R1 to R6).
+    ///
+    /// # Errors
+    /// The first fault in it; a file that begins later, whose chain would be a mere claim.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let chain = RootChain::read_part(text)?;
+        match chain.roots[0].root.version {
+            1 => Ok(chain),
+            first => Err(Error::new(
+                ErrorKind::Root,
+                format!("root: it begins with version {first}; a chain is known by its version 1"),
+            )),
+        }
+    }
+
+    /// Reads a root file that may begin with a later version, to be given to [`advance`](Self::advance) alone.
     ///
     /// # Errors
     /// The first fault in it.
-    pub fn read(text: &str) -> Result<Self, Error> {
+    pub fn read_part(text: &str) -> Result<Self, Error> {
         let mut lines = Lines::new("root", ErrorKind::Root, text)?;
         let first = SignedRoot::read_from(&mut lines)?;
         first.check_own()?;
@@ -452,7 +485,7 @@ impl RootChain {
         if last < version {
             return fault(format!("it ends with root {last}, and root {version} is trusted already"));
         }
-        let next: Vec<SignedRoot> = if first == version + 1 {
+        let next: Vec<SignedRoot> = if version.checked_add(1) == Some(first) {
             newer.roots.clone()
         } else {
             match newer.roots.iter().position(|one| one.root.version == version) {

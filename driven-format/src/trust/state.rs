@@ -141,8 +141,8 @@ impl State {
         let newest = chain.newest();
         let floor = *self.packs.get(&(newest.chain().0, name.into()))?;
         match newest.root().recovery(name, floor.root) {
-            Some(version) => Some(Floor { version, digest: None, ..floor }),
-            None => Some(floor),
+            Some(version) if version != floor.version => Some(Floor { version, digest: None, ..floor }),
+            _ => Some(floor),
         }
     }
 
@@ -164,6 +164,19 @@ impl State {
         Ok(())
     }
 
+    /// Writes down the newest root, once [`check_root`](Self::check_root) let it pass.
+    pub fn saw_root(&mut self, chain: &RootChain) {
+        let newest = chain.newest();
+        self.roots.insert(newest.chain().0, (newest.root().version, newest.digest()));
+    }
+
+    /// Writes down a timestamp, once it was proved and [`check_timestamp`](Self::check_timestamp) let it pass.
+    pub fn saw_timestamp(&mut self, timestamp: &SignedTimestamp) {
+        let said = timestamp.timestamp();
+        let seen = Seen { issued: said.issued, expires: said.expires, digest: timestamp.digest() };
+        self.timestamps.insert((said.chain.0, said.pack.clone()), seen);
+    }
+
     /// Writes down what was accepted.
     ///
     /// # Errors
@@ -182,7 +195,7 @@ impl State {
             )
         })?;
         let id = newest.chain().0;
-        self.roots.insert(id, (newest.root().version, newest.digest()));
+        self.saw_root(chain);
         let floor = Floor {
             version: pack.manifest().version(),
             digest: Some(pack.root_digest()),
@@ -191,9 +204,7 @@ impl State {
         };
         self.packs.insert((id, name.into()), floor);
         if let Some(one) = timestamp {
-            let said = one.timestamp();
-            let seen = Seen { issued: said.issued, expires: said.expires, digest: one.digest() };
-            self.timestamps.insert((id, name.into()), seen);
+            self.saw_timestamp(one);
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ impl Signers {
             let text = format!("{what} is signed by {found} of the {asked} keys that it needs");
             return Error::new(ErrorKind::TooFewKeys, text);
         }
-        let by: Vec<String> = signatures.iter().map(|signature| signature.key.to_string()).collect();
+        let by: Vec<String> = signatures.iter().take(8).map(|signature| signature.key.to_string()).collect();
         let known: Vec<String> = self.keys.iter().map(|(key, name)| shown(key.id(), name)).collect();
         let text = format!("{what} is signed by {}, not by {}", by.join(", "), known.join(" or "));
         Error::new(ErrorKind::UnknownKey, text)

@@ -101,24 +101,32 @@ impl SignedTimestamp {
         format!("{}{}", self.text, render_signatures(&self.signatures))
     }
 
-    /// T2 to T4: signed, about this pack, and not expired.
-    pub(super) fn check(&self, chain: &RootChain, name: &str, now: Option<u64>) -> Result<(), Error> {
-        // T2
+    /// T2: signed by those who may.
+    pub(super) fn check_signed(&self, chain: &RootChain) -> Result<(), Error> {
         let signers = chain.newest().root().signers(Role::Timestamp);
         if signers.threshold == 0 {
             return Err(Error::new(ErrorKind::Timestamp, "the root lists no key that may sign timestamps"));
         }
-        signers.check("the timestamp", self.text.as_bytes(), &self.signatures)?;
-        // T3
-        let Timestamp { pack, expires, .. } = &self.timestamp;
+        signers.check("the timestamp", self.text.as_bytes(), &self.signatures).map(|_| ())
+    }
+
+    /// T3: about this pack.
+    pub(super) fn check_subject(&self, chain: &RootChain, name: &str) -> Result<(), Error> {
+        let pack = &self.timestamp.pack;
         if self.timestamp.chain != chain.newest().chain() || pack != name {
+            let name = name.escape_debug();
             let text = format!("the timestamp is about `{pack}`, or of another root, and not about `{name}`");
             return Err(Error::new(ErrorKind::Timestamp, text));
         }
-        // T4
+        Ok(())
+    }
+
+    /// T4: not expired.
+    pub(super) fn check_expiry(&self, now: Option<u64>) -> Result<(), Error> {
+        let expires = self.timestamp.expires;
         match now {
-            Some(now) if now >= *expires => {
-                let text = format!("the timestamp expired on {}", render_time(*expires));
+            Some(now) if now >= expires => {
+                let text = format!("the timestamp expired on {}", render_time(expires));
                 Err(Error::new(ErrorKind::Expired, text))
             }
             _ => Ok(()),

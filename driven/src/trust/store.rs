@@ -73,20 +73,30 @@ impl TrustStore {
 
     /// Judges a pack by a policy and by what was seen, and writes down that it was seen.
     ///
+    /// A root and a timestamp that hold are written down even when the pack is refused: who saw that a key was
+    /// revoked is not to be told otherwise later.
+    ///
     /// # Errors
-    /// The first check that fails; a state that is damaged, or can't be read or written. Then nothing is written.
+    /// The first check that fails; a policy without a root, by which nothing can be kept; a state that is
+    /// damaged, or can't be read or written.
     pub fn admit<'a>(&self, pack: Pack<'a>, policy: &Policy<'_>) -> Result<Admitted<'a>, Error> {
         let _lock = self.lock()?;
         let mut state = self.read()?;
         let name = pack.manifest().name();
-        let is_first_use = policy.chain().is_none_or(|chain| state.floor(chain, name).is_none());
-        let (pack, story) = look(pack, policy, &state)?;
-        if let Some(chain) = policy.chain() {
+        let Some(chain) = policy.chain() else { return Err(Error::without_root()) };
+        let is_first_use = state.floor(chain, name).is_none();
+        let kept = state.render();
+        let judged = look(pack, policy, &state);
+        policy.note_seen(&mut state);
+        if judged.is_ok() {
             state.accept(chain, &pack.tables(), policy.given_timestamp())?;
-            // S5
-            self.write(&state.render())?;
         }
-        Ok(Admitted { pack, is_first_use, story })
+        let seen = state.render();
+        if seen != kept {
+            // S5
+            self.write(&seen)?;
+        }
+        judged.map(|(pack, story)| Admitted { pack, is_first_use, story })
     }
 
     /// Judges a pack as [`admit`](Self::admit) does, and writes nothing.
@@ -123,6 +133,11 @@ impl TrustStore {
 
     /// S5: a file beside it, flushed, renamed over it, and the folder flushed.
     fn write(&self, text: &str) -> Result<(), Error> {
+        // What can't be read again must not take the place of what can.
+        if text.len() as u64 > MAX_STATE {
+            let err = io::Error::new(io::ErrorKind::FileTooLarge, "more packs than a state file holds");
+            return Err(Error::io(&self.path, err));
+        }
         let beside = self.beside(".new");
         let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, &self.path));
         if let Err(err) = written {

@@ -197,6 +197,73 @@ fn a_stolen_key_is_revoked_and_the_root_is_walked_to() {
 }
 
 #[test]
+fn a_change_that_waits_is_shown_and_goes_on_from_the_chain_alone() {
+    let project = rooted();
+    let first = fs::read(project.path("trust.root")).unwrap();
+    project.expect(0, &["trust", "add", "trust.root", "stamp.pub", "--key", "alice.key"]);
+    let waiting = fs::read(project.path("trust.root.next")).unwrap();
+    // Who signs sees what the change is.
+    let (out, err) = project.expect(0, &["trust", "sign", "trust.root", "--key", "bob.key"]);
+    assert!(err.contains("+ key") && err.contains("stamp") && out.contains("root 2"), "{out}{err}");
+    let chain = fs::read(project.path("trust.root")).unwrap();
+    // One that joined already, one of another chain, and a first version over a chain: refused, nothing is lost.
+    let text = String::from_utf8(first.clone()).unwrap();
+    let foreign = String::from_utf8(waiting.clone())
+        .unwrap()
+        .replace("previous ", "previous 0")
+        .replacen("0\n", "\n", 1);
+    for stale in [waiting, first, foreign.into_bytes()] {
+        project.write("trust.root.next", &stale);
+        project.expect(2, &["trust", "sign", "trust.root", "--key", "carol.key"]);
+        project.expect(2, &["trust", "revoke", "trust.root", "bob", "--reason", "lost"]);
+        assert_eq!(fs::read(project.path("trust.root")).unwrap(), chain);
+        assert_eq!(fs::read(project.path("trust.root.next")).unwrap(), stale);
+    }
+    assert!(text.starts_with("driven root v1\nversion 1\n"));
+}
+
+#[test]
+fn a_part_of_a_chain_is_no_root() {
+    let project = rooted();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    project.expect(0, &[&["trust", "add", "trust.root", "stamp.pub"], &both[..]].concat());
+    let text = fs::read_to_string(project.path("trust.root")).unwrap();
+    let second = &text[text.rfind("driven root v1").unwrap()..];
+    project.write("part.root", second);
+    let (_, err) = project.expect(2, &["trust", "show", "part.root"]);
+    assert!(err.contains("begins with version 2"), "{err}");
+}
+
+#[test]
+fn renewed_signatures_keep_their_expiry() {
+    let project = rooted();
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key", "--expires", "2030-01-31"]);
+    let other = ["sign", "rules.drv", "--key", "bob.key", "--expires", "2031-01-31"];
+    assert!(project.expect(2, &other).1.contains("another expiry"));
+    project.expect(0, &["sign", "rules.drv", "--key", "bob.key", "--renew"]);
+    let shown = project.json(0, &["inspect", "rules.drv"]);
+    assert_eq!(
+        (&shown["expires"], shown["signatures"].as_array().unwrap().len()),
+        (&1_896_048_000_u64.into(), 1)
+    );
+}
+
+#[test]
+fn a_revoked_key_seen_once_stays_revoked_for_a_reader_with_state() {
+    let project = rooted();
+    fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "bob.key"]);
+    let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost"];
+    project.expect(0, &[&revoke[..], &["--key", "alice.key", "--key", "carol.key"]].concat());
+    let verify =
+        |root: &str| project.expect(2, &["verify", "rules.drv", "--root", root, "--state", "state"]).1;
+    assert!(verify("trust.root").contains("was revoked"));
+    // The older root, which does not know that, comes too late.
+    assert!(verify("old.root").contains("is older than root 2"));
+}
+
+#[test]
 fn a_timestamp_says_what_is_current() {
     let project = rooted();
     let both = ["--key", "alice.key", "--key", "bob.key"];
