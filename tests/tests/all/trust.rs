@@ -81,6 +81,24 @@ fn pack(version: u64) -> Vec<u8> {
     sign(&Tables::check(&pack).unwrap(), &key(1), 0).unwrap()
 }
 
+driven::include_rules!(mod rooted, file = "fixtures/rooted/house.drv", trust = "fixtures/rooted/trust.root");
+
+/// The pack and the root that the macro proved while this was compiled; both come out of fixed keys.
+#[test]
+fn a_pack_is_embedded_by_a_root() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/rooted");
+    let fixtures = [("house.drv", pack(1)), ("trust.root", chain().render().into_bytes())];
+    for (name, bytes) in fixtures {
+        let path = format!("{folder}/{name}");
+        if std::env::var_os("DRIVEN_BLESS").is_some() {
+            driven_build::write_if_changed(path.as_ref(), &bytes).unwrap();
+        }
+        assert!(fs::read(&path).unwrap() == bytes, "{name}: write it anew with DRIVEN_BLESS=1");
+    }
+    assert_eq!(rooted::get(rooted::ids::A).body(), "Text.\n");
+    assert!(rooted::PACK.verify_by(&Policy::root(&chain()).name("house")).is_ok());
+}
+
 #[test]
 fn the_state_file_remembers_refuses_damage_and_is_written_only_when_a_pack_is_let_in() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), chain());
