@@ -36,9 +36,9 @@ pub(crate) struct Trust {
 #[derive(Debug, Subcommand)]
 enum TrustCommand {
     /// Begin a chain
-    Init(Init),
+    Init(Listing),
     /// List another key
-    Add(Add),
+    Add(Listing),
     /// List a key no more
     Remove(Remove),
     /// Put one key in the place of another
@@ -90,20 +90,7 @@ struct Settings {
 }
 
 #[derive(Debug, Args)]
-struct Init {
-    #[command(flatten)]
-    change: Change,
-    /// Public keys to list; the name of the file is the name of the key
-    #[arg(value_name = "PUB", required = true)]
-    files: Vec<PathBuf>,
-    #[command(flatten)]
-    listed: Listed,
-    #[command(flatten)]
-    settings: Settings,
-}
-
-#[derive(Debug, Args)]
-struct Add {
+struct Listing {
     #[command(flatten)]
     change: Change,
     /// Public keys to list; the name of the file is the name of the key
@@ -211,7 +198,7 @@ fn role_threshold(text: &str) -> Result<(Role, u32), String> {
 impl Trust {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         match self.command {
-            TrustCommand::Init(Init { change, files, listed, settings }) => {
+            TrustCommand::Init(Listing { change, files, listed, settings }) => {
                 for there in [change.root.clone(), next_of(&change.root)] {
                     if there.symlink_metadata().is_ok() {
                         let message = format!("{} exists already", there.display());
@@ -230,7 +217,7 @@ impl Trust {
                 list(&mut root, &files, &listed.roles)?;
                 change.write(root, &settings, output)
             }
-            TrustCommand::Add(Add { change, files, listed, settings }) => {
+            TrustCommand::Add(Listing { change, files, listed, settings }) => {
                 let mut root = change.open(output)?;
                 list(&mut root, &files, &listed.roles)?;
                 change.write(root, &settings, output)
