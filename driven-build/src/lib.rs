@@ -55,7 +55,9 @@ pub use judge::{Baseline, Judge, Judgement};
 pub use lift::{lift_pack, rescan};
 pub use lower::split_globs;
 pub use nearest::nearest;
-pub use settings::{Allowance, Approval, PACK_FILE, PROJECT_FILE, ProjectSettings, SyncSettings};
+pub use settings::{
+    Allowance, Approval, PACK_FILE, PROJECT_FILE, ProjectSettings, SyncSettings, TrustSettings,
+};
 #[cfg(feature = "sign")]
 pub use sign::{read_key, sign_pack};
 pub use source::{RuleSource, nfc};

@@ -57,6 +57,27 @@ pub struct ProjectSettings {
     pub baseline: Option<String>,
     /// Dependencies whose rules are taken.
     pub dependencies: Vec<Approval>,
+    /// Who must have signed packs that come ready-made.
+    pub trust: Option<TrustSettings>,
+}
+
+/// `[trust]`: what is asked of packs that come ready-made. Files are relative to `driven.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// The file of the one public key, when there is no root.
+    pub key: Option<String>,
+    /// The root file.
+    pub root: Option<String>,
+    /// The name that packs must have.
+    pub name: Option<String>,
+    /// The file in which is kept what was seen.
+    pub state: Option<String>,
+    /// The file of the timestamp that says what is current.
+    pub timestamp: Option<String>,
+    /// Packs whose security findings were let through are taken.
+    pub allow_capped: bool,
+    /// What rules of a pack may do at most, whatever they ask for and its manifest allows.
+    pub grant: Capabilities,
 }
 
 /// `[sync]`: how the rules are written out to assistants.
@@ -106,6 +127,7 @@ impl Default for ProjectSettings {
             allow: Vec::new(),
             baseline: None,
             dependencies: Vec::new(),
+            trust: None,
         }
     }
 }
@@ -163,7 +185,7 @@ pub(crate) fn read_project(path: &Path, shown: &Path, report: &mut Report) -> Pr
     let Some(file) = read_optional(path, shown, report) else { return settings };
     let mut reader = Reader { file: &file, report };
     let Some(table) = reader.parse() else { return settings };
-    let known = ["rules", "max-body", "baseline", "lints", "sync", "allow", "dependencies"];
+    let known = ["rules", "max-body", "baseline", "lints", "sync", "trust", "allow", "dependencies"];
     for (key, value) in reader.entries(&table, &known) {
         match key {
             "rules" => settings.rules = reader.text(value),
@@ -174,6 +196,7 @@ pub(crate) fn read_project(path: &Path, shown: &Path, report: &mut Report) -> Pr
                 settings.lints = reader.lints(lints);
             }
             "sync" => settings.sync = reader.sync(value),
+            "trust" => settings.trust = Some(reader.trust(value)),
             "allow" => {
                 settings.allow = reader.tables(value).into_iter().map(|one| reader.allowance(one)).collect();
             }
@@ -304,6 +327,38 @@ impl<'r> Reader<'r> {
             }
         }
         sync
+    }
+
+    fn trust(&mut self, value: &Spanned<DeValue<'_>>) -> TrustSettings {
+        let mut trust = TrustSettings::default();
+        let Some(table) = self.table(value) else { return trust };
+        let known = ["key", "root", "name", "state", "timestamp", "allow-capped", "grant"];
+        for (key, value) in self.entries(table, &known) {
+            match key {
+                "key" => trust.key = Some(self.text(value)),
+                "root" => trust.root = Some(self.text(value)),
+                "name" => trust.name = Some(self.text(value)),
+                "state" => trust.state = Some(self.text(value)),
+                "timestamp" => trust.timestamp = Some(self.text(value)),
+                "grant" => trust.grant = self.capabilities(value),
+                _ => trust.allow_capped = self.truth(value),
+            }
+        }
+        if trust.key.is_some() == trust.root.is_some() {
+            self.fault(
+                value.span(),
+                "expected a `root` or a `key`, and not both".into(),
+                "a root lists keys and says how many must sign",
+            );
+        }
+        if trust.key.is_some() && (trust.state.is_some() || trust.timestamp.is_some()) {
+            self.fault(
+                value.span(),
+                "`state` and `timestamp` go with a `root`".into(),
+                "make one with `driven trust init`",
+            );
+        }
+        trust
     }
 
     fn allowance(&mut self, value: &Spanned<DeValue<'_>>) -> Allowance {

@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod confine;
 mod files;
 mod keys;
 mod output;
 mod ready_made;
 mod sarif;
 mod source;
+mod trusted;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::commands::Command;
+use crate::confine::Becomes;
 use crate::output::Output;
 
 /// Rules for AI coding assistants as a build artefact.
@@ -111,18 +114,57 @@ type Outcome = Result<Exit, Failure>;
 /// Runs the command that `arguments` ask for.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    match &arguments[..] {
+        [own, first, rest @ ..] if first == confine::CONFINED => confined(own, rest),
+        _ => run(&arguments, false),
+    }
+}
+
+fn run(arguments: &[OsString], is_confined: bool) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(err) => return misused(&err, arguments.iter().any(|argument| argument == "--json")),
     };
     let mut output = Output::new(cli.json);
-    let outcome = cli.command.run(&mut output);
+    let profile = cli.command.profile().filter(|_| !is_confined);
+    let outcome = match profile {
+        Some(profile) => match confine::run_again(&profile, &arguments[1..]) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
+        None => cli.command.run(&mut output),
+    };
+    ended(outcome, &mut output)
+}
+
+fn ended(outcome: Outcome, output: &mut Output) -> ExitCode {
     match output.finish().and(outcome) {
         Ok(Exit::Clean) => ExitCode::SUCCESS,
         Ok(Exit::Findings) => ExitCode::from(1),
         Err(failure) => {
             output.failure(&failure);
             ExitCode::from(2)
+        }
+    }
+}
+
+/// The child's side of [`confine`]: restricts itself, and goes on.
+fn confined(own: &OsString, arguments: &[OsString]) -> ExitCode {
+    let mut output = Output::new(arguments.iter().any(|argument| argument == "--json"));
+    let (becomes, rest) = match confine::enter(arguments) {
+        Ok(entered) => entered,
+        Err(failure) => return ended(Err(failure), &mut output),
+    };
+    match becomes {
+        Becomes::Driven => run(&[std::slice::from_ref(own), &rest[..]].concat(), true),
+        Becomes::Program => ended(Err(confine::become_program(&rest)), &mut output),
+        Becomes::Probe => {
+            for pair in rest.chunks(2) {
+                let [word, arguments] = pair else { break };
+                let answer = confine::act(&word.to_string_lossy(), &arguments.to_string_lossy());
+                output.line(&answer);
+            }
+            ended(Ok(Exit::Clean), &mut output)
         }
     }
 }

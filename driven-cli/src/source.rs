@@ -7,7 +7,7 @@ use driven_build::{ErrorKind, PROJECT_FILE, lift_pack};
 use serde_json::json;
 
 use crate::output::{Output, findings_json};
-use crate::{Failure, ready_made};
+use crate::{Failure, ready_made, trusted};
 
 /// What was given, or else the project's own rules.
 pub(crate) fn find(given: Option<&Path>, root: &Path) -> Result<PathBuf, Failure> {
@@ -51,6 +51,7 @@ pub(crate) fn load(
 ) -> Result<Option<Bytes>, Failure> {
     if source.is_file() {
         let pack = PackBuf::open(source)?;
+        trusted::admit(pack.as_pack(), source, root, output)?;
         let set = lift_pack(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(source))?;
         let passes = ready_made::may_pass(&set, source, root, cap, output)?;
         return Ok(passes.then(|| Bytes::File(pack, source.into())));

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use driven::Pack;
 use driven_build::{ErrorKind, json as json_form, lift_pack, write_folder};
 use driven_format::{RuleSet, write_pack};
 use serde_json::json;
 
 use crate::files::{self, Kind};
 use crate::output::Output;
-use crate::ready_made;
-use crate::{Exit, Failure, Outcome};
+use crate::{Exit, Failure, Outcome, ready_made, trusted};
 
 /// Convert between a rule folder, a pack and JSON
 ///
@@ -66,6 +66,7 @@ impl Convert {
         let bytes = files::read_pack_or_json(&self.input)?;
         let shown = self.input.display();
         if bytes.starts_with(&driven_format::MAGIC[..4]) {
+            trusted::admit(Pack::open(&bytes)?, &self.input, Path::new("."), output)?;
             let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.input))?;
             return self.checked(set, output);
         }

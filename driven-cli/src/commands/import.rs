@@ -10,6 +10,7 @@ use driven_build::{PROJECT_FILE, printable, write_folder, write_if_changed};
 use serde_json::{Value, json};
 
 use super::sync::unknown;
+use crate::confine::Profile;
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -34,9 +35,32 @@ pub(crate) struct Import {
     /// Write nothing; show what would be read
     #[arg(long)]
     dry_run: bool,
+    /// Fail where this system can't contain the reading of foreign files
+    #[arg(long)]
+    require_sandbox: bool,
 }
 
 impl Import {
+    /// What reading somebody else's files needs: these, and the place of what is written.
+    pub(crate) fn profile(&self) -> Profile {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
+        let root = whole(&self.root);
+        let writes = match &self.output {
+            _ if self.dry_run => Vec::new(),
+            None => vec![root.clone()],
+            // A folder is made beside its place, and renamed to it.
+            Some(output) => {
+                let beside = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let beside = whole(beside.unwrap_or(Path::new(".")));
+                let settings = output.starts_with(&self.root).then(|| root.clone());
+                settings.into_iter().chain([beside]).collect()
+            }
+        };
+        // To see whether the output is taken.
+        let reads = [root].into_iter().chain(self.output.iter().map(|output| whole(output))).collect();
+        Profile { reads, writes, required: self.require_sandbox, ..Profile::new() }
+    }
+
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let from = self
             .from

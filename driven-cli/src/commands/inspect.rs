@@ -1,10 +1,10 @@
 //! `driven inspect`
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use driven::PackBuf;
-use driven_build::printable;
+use driven::{Capability, PackBuf};
+use driven_build::{ProjectSettings, printable};
 use driven_format::trust::KeyId;
 use driven_format::{Tables, file_hash};
 use serde_json::{Value, json};
@@ -27,18 +27,27 @@ impl Inspect {
         let pack = PackBuf::open(&self.file)?;
         let pack = pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(&self.file))?;
         let tables = Tables::check(pack.as_bytes())?;
-        let value = describe(&tables);
+        let grant = ProjectSettings::load(Path::new("."))?.trust.map(|trust| trust.grant).unwrap_or_default();
+        let value = describe(&tables, grant);
         output.either(&value, || text(&value, &tables));
         Ok(Exit::Clean)
     }
 }
 
-fn describe(tables: &Tables<'_>) -> Value {
+fn describe(tables: &Tables<'_>, grant: driven::Capabilities) -> Value {
     let manifest = tables.manifest();
-    let words =
-        |set: driven::Capabilities| set.iter().map(driven_format::Capability::as_str).collect::<Vec<_>>();
-    let asked: driven::Capabilities =
-        tables.rules().flat_map(|rule| rule.capabilities().iter().collect::<Vec<_>>()).collect();
+    let capabilities: Vec<Value> = Capability::ALL
+        .iter()
+        .map(|&one| {
+            let asks: Vec<&str> = tables
+                .rules()
+                .filter(|rule| rule.capabilities().contains(one))
+                .map(|rule| rule.id())
+                .collect();
+            json!({ "name": one.as_str(), "asked_by": asks,
+                "bounded": manifest.capabilities().contains(one), "granted": grant.contains(one) })
+        })
+        .collect();
     let sections: Vec<Value> = tables
         .sections()
         .map(|(section, kind, offset, len)| {
@@ -65,7 +74,7 @@ fn describe(tables: &Tables<'_>) -> Value {
         "activation": by_activation,
         "personas": tables.personas().len(),
         "workflows": tables.workflows().len(),
-        "capabilities": { "granted": words(manifest.capabilities()), "asked": words(asked) },
+        "capabilities": capabilities,
         "capped": manifest.is_capped(),
         "digest": tables.root_digest().to_string(),
         "content_digest": manifest.content_digest().to_string(),
@@ -93,6 +102,22 @@ fn text(value: &Value, tables: &Tables<'_>) -> String {
     line("digest", &plain("digest"));
     line("content", &plain("content_digest"));
     line("file hash", &plain("file_hash"));
+    for one in value["capabilities"].as_array().into_iter().flatten() {
+        let asked: Vec<&str> =
+            one["asked_by"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let (bounded, granted) = (one["bounded"] == true, one["granted"] == true);
+        if asked.is_empty() && !bounded {
+            continue;
+        }
+        let name = one["name"].as_str().unwrap_or_default();
+        let by = if asked.is_empty() { "no rule".into() } else { asked.join(", ") };
+        let verdict = match (bounded, granted) {
+            (false, _) => "not allowed by the manifest",
+            (true, false) => "not granted by driven.toml",
+            (true, true) => "granted by driven.toml",
+        };
+        line("capability", &format!("{name:<10}asked for by {by}; {verdict}"));
+    }
     for key in tables.signatures().iter() {
         line("signed by", &KeyId(key.key_id).to_string());
     }

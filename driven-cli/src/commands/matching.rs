@@ -1,14 +1,14 @@
 //! `driven match`
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use driven::{PackBuf, ProjectPath};
 use driven_build::printable;
 use serde_json::{Value, json};
 
 use crate::output::Output;
-use crate::{Exit, Failure, Outcome};
+use crate::{Exit, Failure, Outcome, trusted};
 
 /// Say which rules speak about a path
 ///
@@ -29,6 +29,7 @@ impl Match {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let pack = PackBuf::open(&self.file)?;
         let pack = pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(&self.file))?;
+        trusted::admit(*pack, &self.file, Path::new("."), output)?;
         let mut values = Vec::new();
         let mut text = String::new();
         for path in &self.paths {

@@ -5,6 +5,7 @@ mod completions;
 mod context;
 mod convert;
 mod deps;
+mod doctor;
 mod import;
 mod init;
 mod inspect;
@@ -20,6 +21,7 @@ mod watching;
 
 use clap::Subcommand;
 
+use crate::confine::Profile;
 use crate::output::Output;
 use crate::{Exit, Outcome};
 
@@ -40,10 +42,19 @@ pub(crate) enum Command {
     Sign(sign::Sign),
     Verify(verify::Verify),
     Trust(trust::Trust),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
 impl Command {
+    /// What the command may do in a child that restricts itself; nothing when it runs right here.
+    pub(crate) fn profile(&self) -> Option<Profile> {
+        match self {
+            Command::Import(command) => Some(command.profile()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         match self {
             Command::Init(command) => command.run(output),
@@ -61,6 +72,7 @@ impl Command {
             Command::Trust(command) => command.run(output),
             Command::Sign(command) => command.run(output),
             Command::Verify(command) => command.run(output),
+            Command::Doctor(command) => command.run(output),
             Command::Completions(command) => {
                 command.run(output);
                 Ok(Exit::Clean)

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use driven_build::{read_key, sign_pack};
-use driven_format::trust::{KeyId, attach, detach, with_signatures};
+use driven_format::trust::{self, KeyId, add_signature, attach, detach, with_signatures};
 use driven_format::{Tables, file_hash};
 use serde_json::json;
 
 use crate::files::{self, Kind};
-use crate::keys::expiry;
+use crate::keys::{SignerArguments, expiry};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -19,16 +18,16 @@ use crate::{Exit, Failure, Outcome};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  driven sign rules.drv --key release.key\n  driven sign rules.drv --key release.key --expires 2028-01-31\n  \
-                  driven sign rules.drv --key bob.key --detached -o bob.sig\n  driven sign rules.drv --attach bob.sig"
+                  driven sign rules.drv --key bob.key --detached -o bob.sig\n  driven sign rules.drv --attach bob.sig\n  \
+                  driven sign rules.drv --key-command 'my-token sign' --public-key release.pub"
 )]
 pub(crate) struct Sign {
     /// The pack
     file: PathBuf,
-    /// Private key, PKCS#8 in PEM
-    #[arg(long, required_unless_present = "attach")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    signers: SignerArguments,
     /// When the signatures end to hold: a date in UTC, or never; by default as those that are there
-    #[arg(long, value_name = "DATE", value_parser = expiry, requires = "key")]
+    #[arg(long, value_name = "DATE", value_parser = expiry)]
     expires: Option<u64>,
     /// Drop the signatures that are there first, as another expiry needs
     #[arg(long)]
@@ -46,7 +45,11 @@ pub(crate) struct Sign {
 
 impl Sign {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let key = self.key.as_deref().map(read_key).transpose()?;
+        // Whoever attaches signatures may have no key at all.
+        let signers = match &self.attach[..] {
+            [] => self.signers.named_or_environment()?,
+            _ => self.signers.named()?,
+        };
         let mut signed = driven::PackBuf::open(&self.file)?.into_vec();
         let proved = driven::Pack::open(&signed).and_then(driven::Pack::prove);
         proved.map_err(|err| Failure::from(err).in_file(&self.file))?;
@@ -59,10 +62,18 @@ impl Sign {
             signed = attach(&Tables::check(&signed)?, &detached)
                 .map_err(|err| Failure::from(err).in_file(file))?;
         }
-        if let Some(key) = &key {
-            let own = Tables::check(&signed)?.expires().unwrap_or(there);
-            signed = sign_pack(&signed, key, self.expires.unwrap_or(own))
-                .map_err(|err| Failure::from(err).hint("`--renew` drops the signatures that are there"))?;
+        for signer in &signers {
+            let tables = Tables::check(&signed)?;
+            let expires = self.expires.unwrap_or(tables.expires().unwrap_or(there));
+            if !tables.signatures().is_empty() && tables.expires().unwrap_or(0) != expires {
+                return Err(Failure::new(
+                    "expiry",
+                    "the pack has signatures with another expiry, and one pack has one",
+                )
+                .hint("`--renew` drops the signatures that are there"));
+            }
+            let (public, signature) = (signer.public_key(), signer.sign(&tables.statement(expires))?);
+            signed = add_signature(&tables, &trust::Signer::Made(&public, signature), expires)?;
         }
         let out = self.output.as_ref().unwrap_or(&self.file);
         if self.detached {

@@ -5,15 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use driven_build::{printable, read_key, write_if_changed};
+use driven_build::{printable, write_if_changed};
 use driven_format::Tables;
 use driven_format::trust::{
-    Recovery, Revocation, Role, Root, RootChain, RootKey, SecretKey, SignedRoot, SignedTimestamp, Timestamp,
-    render_time,
+    Recovery, Revocation, Role, Root, RootChain, RootKey, SignedRoot, SignedTimestamp, Timestamp, render_time,
 };
 use serde_json::{Value, json};
 
-use crate::keys::{expiry, now, read_public, read_root, read_text, time};
+use crate::keys::{Signer, SignerArguments, expiry, now, read_public, read_root, read_text, time};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -61,9 +60,8 @@ enum TrustCommand {
 struct Change {
     /// The root file
     root: PathBuf,
-    /// Private keys to sign with at once
-    #[arg(long = "key", value_name = "KEY")]
-    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    signers: SignerArguments,
     /// Copies of ROOT.next that others signed
     #[arg(long, value_name = "FILE")]
     merge: Vec<PathBuf>,
@@ -166,9 +164,8 @@ struct Stamp {
     /// The root file
     #[arg(long)]
     root: PathBuf,
-    /// Private keys to sign with
-    #[arg(long = "key", value_name = "KEY", required = true)]
-    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    signers: SignerArguments,
     /// When it ends to hold
     #[arg(long, value_name = "DATE", value_parser = time)]
     expires: u64,
@@ -254,7 +251,11 @@ impl Trust {
                 let next = next_of(&change.root);
                 let waiting = SignedRoot::read(&read_text(&next)?)?;
                 change.refuse_stale(&waiting, &next)?;
-                change.finish(waiting, output)
+                let signers = match &change.merge[..] {
+                    [] => change.signers.named_or_environment()?,
+                    _ => change.signers.named()?,
+                };
+                change.finish(waiting, &signers, output)
             }
             TrustCommand::Update(update) => update.run(output),
             TrustCommand::Timestamp(stamp) => stamp.run(output),
@@ -376,26 +377,26 @@ impl Change {
         if next.exists() {
             let old = SignedRoot::read(&read_text(&next)?)?;
             if old.signed_bytes() == waiting.signed_bytes() {
-                return self.finish(old, output);
+                return self.finish(old, &self.signers.named()?, output);
             }
             if !old.signatures().is_empty() {
                 output.note("the change that waited was signed; it is another now, and must be signed again");
             }
         }
-        self.finish(waiting, output)
+        self.finish(waiting, &self.signers.named()?, output)
     }
 
     /// Signs what waits; lets it join the chain once enough have.
-    fn finish(&self, mut waiting: SignedRoot, output: &mut Output) -> Outcome {
+    fn finish(&self, mut waiting: SignedRoot, signers: &[Signer], output: &mut Output) -> Outcome {
         for file in &self.merge {
             waiting
                 .merge(&SignedRoot::read(&read_text(file)?)?)
                 .map_err(|err| Failure::from(err).in_file(file))?;
         }
-        let keys = self.keys.iter().map(|key| read_key(key)).collect::<Result<Vec<SecretKey>, _>>()?;
         self.tell(&waiting, output)?;
-        for key in &keys {
-            waiting.sign(key);
+        for signer in signers {
+            let signature = signer.sign(waiting.signed_bytes())?;
+            waiting.add_signature(&signer.public_key(), signature)?;
         }
         let version = waiting.root().version;
         let joined = if version == 1 {
@@ -463,9 +464,9 @@ impl Stamp {
             pack: manifest.name().into(),
         };
         let mut signed = SignedTimestamp::new(&timestamp)?;
-        let keys = self.keys.iter().map(|key| read_key(key)).collect::<Result<Vec<SecretKey>, _>>()?;
-        for key in &keys {
-            signed.sign(key);
+        for signer in self.signers.named_or_environment()? {
+            let signature = signer.sign(signed.signed_bytes())?;
+            signed.add_signature(&signer.public_key(), signature)?;
         }
         crate::files::write(&self.output, signed.render().as_bytes(), &crate::files::Kind::Timestamp)?;
         let until = render_time(timestamp.expires);

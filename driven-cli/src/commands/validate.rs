@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use driven::Pack;
 use driven_assistants::check::{Scope, check, has_files};
 use driven_assistants::found_in;
 use driven_build::security::check_set;
@@ -17,7 +18,7 @@ use driven_build::{
 use serde_json::json;
 
 use crate::output::{Output, count};
-use crate::{Exit, Failure, Outcome};
+use crate::{Exit, Failure, Outcome, trusted};
 
 /// Check rules, and the files that assistants read, without writing anything
 ///
@@ -125,7 +126,7 @@ impl Validate {
     fn look(&self, output: &mut Output) -> Result<Subject, Failure> {
         let path = &self.path;
         if path.is_file() {
-            return self.look_at_pack();
+            return self.look_at_pack(output);
         }
         let has_settings = path.join(PROJECT_FILE).is_file();
         let is_project = has_settings || !path.join(PACK_FILE).is_file() && has_files(path);
@@ -171,12 +172,13 @@ impl Validate {
     }
 
     /// A ready-made pack: every text in it.
-    fn look_at_pack(&self) -> Result<Subject, Failure> {
+    fn look_at_pack(&self, output: &mut Output) -> Result<Subject, Failure> {
         let bytes = crate::files::read_pack_or_json(&self.path)?;
         let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.path))?;
+        let root = PathBuf::from(".");
+        trusted::admit(Pack::open(&bytes)?, &self.path, &root, output)?;
         let mut report = Report::default();
         check_set(&set, &self.path, &mut report);
-        let root = PathBuf::from(".");
         Ok(Subject { settings: ProjectSettings::load(&root)?, root, report })
     }
 }

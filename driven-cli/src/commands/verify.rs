@@ -1,8 +1,8 @@
 //! `driven verify`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use driven::trust::{Held, Policy, SignedTimestamp, Story, TrustStore};
+use driven::trust::{Held, Story};
 use driven::{Pack, PackBuf};
 use driven_build::printable;
 use driven_format::Tables;
@@ -10,8 +10,9 @@ use driven_format::trust::attach;
 use serde_json::{Value, json};
 
 use crate::files::{self, Kind};
-use crate::keys::{now, read_public, read_root, read_text, time};
+use crate::keys::{now, read_public, read_root, time};
 use crate::output::Output;
+use crate::trusted::{Asked, By, FIRST_USE, Told, read_timestamp};
 use crate::{Exit, Failure, Outcome};
 
 /// Prove who signed a pack, and that the pack is what was signed
@@ -24,14 +25,17 @@ use crate::{Exit, Failure, Outcome};
 /// signature, so that another tool can check them:
 /// `openssl pkeyutl -verify -pubin -inkey NAME.pub -rawin -in SIGNED -sigfile SIGNATURE`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  driven verify rules.drv --key release.pub")]
+#[command(
+    after_help = "Examples:\n  driven verify rules.drv --root trust.root --state trust.state --name house-rules\n  \
+                  driven verify rules.drv --key release.pub\n  driven verify rules.drv"
+)]
 pub(crate) struct Verify {
     /// The pack
     file: PathBuf,
     /// Public key: PEM, OpenSSH or minisign
-    #[arg(long, required_unless_present = "root", conflicts_with = "root")]
+    #[arg(long, conflicts_with = "root")]
     key: Option<PathBuf>,
-    /// Root file
+    /// Root file; without it and a key, what [trust] in `driven.toml` asks for
     #[arg(long)]
     root: Option<PathBuf>,
     /// Detached signatures, besides those in the pack
@@ -41,10 +45,10 @@ pub(crate) struct Verify {
     #[arg(long)]
     name: Option<String>,
     /// The pack must be the one that this timestamp names
-    #[arg(long, value_name = "FILE", requires = "root")]
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
     timestamp: Option<PathBuf>,
     /// Refuse what is older than what was seen before, and write down what is seen, in this file
-    #[arg(long, value_name = "FILE", requires = "root")]
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
     state: Option<PathBuf>,
     /// Take exactly this version although it is older, expired or not current
     #[arg(long, value_name = "VERSION")]
@@ -65,53 +69,29 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let key = self.key.as_deref().map(read_public).transpose()?;
-        let root = self.root.as_deref().map(read_root).transpose()?;
-        let timestamp = self.timestamp.as_ref().map(|path| {
-            SignedTimestamp::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
-        });
-        let timestamp = timestamp.transpose()?;
+        let asked = self.asked()?;
         let mut bytes = PackBuf::open(&self.file)?.into_vec();
         for file in &self.signatures {
             let detached = std::fs::read(file).map_err(|err| Failure::io(file, &err))?;
             bytes =
                 attach(&Tables::check(&bytes)?, &detached).map_err(|err| Failure::from(err).in_file(file))?;
         }
-        let mut policy = match (&key, &root) {
-            (Some(key), _) => Policy::key(key),
-            (None, Some(root)) => Policy::root(root),
-            (None, None) => return Err(Failure::new("usage", "give a key or a root")),
-        };
-        policy = policy.now(self.at.map_or_else(now, Ok)?);
-        if let Some(name) = &self.name {
-            policy = policy.name(name);
-        }
-        if let Some(version) = self.accept_version {
-            policy = policy.accept_version(version);
-        }
-        if let Some(timestamp) = &timestamp {
-            policy = policy.timestamp(timestamp);
-        }
-        if self.allow_capped {
-            policy = policy.allow_capped();
-        }
         let pack = Pack::open(&bytes)?;
-        let story = match &self.state {
-            Some(state) => TrustStore::new(state).look(pack, &policy)?,
-            None => pack.story(&policy),
-        };
-        // Before the verdict is told: a root and a timestamp that hold are seen, whatever becomes of the pack.
-        let admitted = self.state.as_ref().map(|state| TrustStore::new(state).admit(pack, &policy));
+        let Told { story, is_first_use } = asked.judge(pack)?;
         if let Some(fault) = story.fault() {
             if !output.is_json() {
                 output.line(shown(&story).trim_end());
             }
             return Err(Failure::from(fault.clone()).in_file(&self.file));
         }
-        if admitted.transpose()?.is_some_and(|admitted| admitted.is_first_use) {
-            output.note("first use: nothing was known of this pack, so an older version could not be told");
+        if is_first_use {
+            output.note(FIRST_USE);
         }
-        if let (Some(signed), Some(signature), Some(key)) = (&self.signed_bytes, &self.signature, &key) {
+        let key = match &asked.by {
+            By::Key(key) => Some(key),
+            By::Root(_) => None,
+        };
+        if let (Some(signed), Some(signature), Some(key)) = (&self.signed_bytes, &self.signature, key) {
             let tables = Tables::check(&bytes)?;
             let own = tables.signatures().iter().find(|signature| signature.key_id == key.id().0);
             let own = own.map_or([0; 64], |own| own.signature_bytes());
@@ -122,9 +102,41 @@ impl Verify {
         }
         let digest = pack.digest().to_string();
         let value = json!({ "verified": true, "digest": digest, "rules": pack.len(), "expires": pack.expires(),
-            "key_id": key.as_ref().map(|key| key.id().to_string()), "checks": checks(&story) });
+            "key_id": key.map(|key| key.id().to_string()), "checks": checks(&story) });
         output.either(&value, || format!("{}{}: holds", shown(&story), self.file.display()));
         Ok(Exit::Clean)
+    }
+}
+
+impl Verify {
+    /// By what the arguments name, else by `[trust]` of the project at hand; the other arguments add to either.
+    fn asked(&self) -> Result<Asked, Failure> {
+        let project = match (&self.key, &self.root) {
+            (None, None) => Asked::of_project(Path::new("."))?,
+            _ => None,
+        };
+        let (by, project) = match (&self.key, &self.root, project) {
+            (Some(key), _, _) => (By::Key(read_public(key)?), None),
+            (None, Some(root), _) => (By::Root(read_root(root)?), None),
+            (None, None, Some(Asked { by, name, timestamp, state, allow_capped, .. })) => {
+                (by, Some((name, timestamp, state, allow_capped)))
+            }
+            (None, None, None) => {
+                return Err(Failure::new("no-trust", "nobody is named whose packs are taken")
+                    .hint("give `--root` or `--key`, or [trust] in driven.toml"));
+            }
+        };
+        let (name, timestamp, state, allow_capped) = project.unwrap_or_default();
+        let given = self.timestamp.as_deref().map(read_timestamp).transpose()?;
+        Ok(Asked {
+            by,
+            name: self.name.clone().or(name),
+            timestamp: given.or(timestamp),
+            state: self.state.clone().or(state),
+            accept_version: self.accept_version,
+            allow_capped: self.allow_capped || allow_capped,
+            now: self.at.map_or_else(now, Ok)?,
+        })
     }
 }
 

@@ -162,6 +162,29 @@ impl<'a> RuleHead<'a> {
         Capabilities::from_bits(self.record().capabilities)
     }
 
+    /// What it may do: what it asks for, its pack's manifest allows, and whoever loads the pack grants.
+    ///
+    /// ```
+    /// use driven_format::{Capabilities, Capability, Manifest, PackBuilder, Rule, Tables};
+    ///
+    /// let set = |words: &[Capability]| words.iter().copied().collect::<Capabilities>();
+    /// let mut rule = Rule::new("deploy", "Ship it.\n");
+    /// rule.capabilities = set(&[Capability::Exec, Capability::Net]);
+    /// let manifest = Manifest { capabilities: set(&[Capability::Exec, Capability::Net]), ..Manifest::default() };
+    /// let pack = PackBuilder::default().manifest(manifest).rule(rule).finish()?;
+    ///
+    /// let tables = Tables::check(&pack)?;
+    /// let rule = tables.find_rule("deploy").expect("it is there");
+    /// let granted = rule.granted(set(&[Capability::Exec, Capability::FsWrite]));
+    /// assert_eq!(granted, set(&[Capability::Exec]));
+    /// assert!(rule.granted(Capabilities::NONE).is_empty());
+    /// # Ok::<(), driven_format::Error>(())
+    /// ```
+    pub fn granted(&self, by_loader: Capabilities) -> Capabilities {
+        let bounds = self.tables.manifest().capabilities();
+        self.capabilities().intersection(bounds).intersection(by_loader)
+    }
+
     fn list(&self, index: usize) -> StrList<'a> {
         let record = self.record();
         let before: u32 = record.list_lens[..index].iter().map(|&len| u32::from(len)).sum();

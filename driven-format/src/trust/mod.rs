@@ -19,7 +19,7 @@ mod timestamp;
 pub use keys::{KeyId, PublicKey, SecretKey};
 pub use policy::{Held, Policy, Step, Story};
 pub use root::{Recovery, Revocation, Role, Root, RootChain, RootKey, SignedRoot};
-pub use sign::{Signer, add_signature, attach, detach, sign, with_signatures};
+pub use sign::{Signer, add_signature, attach, detach, read_signature, sign, with_signatures};
 pub use state::{Floor, State};
 pub use text::TextSignature;
 pub use time::{parse_time, render_time};

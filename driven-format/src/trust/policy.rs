@@ -222,10 +222,10 @@ impl<'t> Policy<'t> {
             one.timestamp().chain == chain.newest().chain()
                 && one.check_signed(chain).is_ok()
                 && one.check_expiry(self.now).is_ok()
-                && state.check_timestamp(one).is_ok()
+                && state.check_timestamp(chain, one).is_ok()
         };
         if let Some(timestamp) = self.timestamp.filter(good) {
-            state.saw_timestamp(timestamp);
+            state.saw_timestamp(chain, timestamp);
         }
     }
 
@@ -368,7 +368,7 @@ impl<'t> Policy<'t> {
         };
         let said = timestamp.timestamp();
         let fresh = format!("issued {}, holds until {}", render_time(said.issued), render_time(said.expires));
-        let seen = self.state.map_or(Ok(()), |state| state.check_timestamp(timestamp));
+        let seen = self.state.map_or(Ok(()), |state| state.check_timestamp(chain, timestamp));
         let proved = timestamp.check_signed(chain).and_then(|()| timestamp.check_subject(chain, name));
         story.tell("T3", proved.map(|()| (Held::Yes, format!("signed, about `{}`", name.escape_debug()))))
             && story.tell("T4", timestamp.check_expiry(self.now).map(|()| (Held::Yes, fresh)))

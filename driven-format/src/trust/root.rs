@@ -320,14 +320,7 @@ impl SignedRoot {
     /// # Errors
     /// A signature that does not hold.
     pub fn add_signature(&mut self, key: &PublicKey, signature: [u8; 64]) -> Result<(), Error> {
-        if !key.verify(self.text.as_bytes(), &signature) {
-            return Err(Error::new(
-                ErrorKind::Signature,
-                format!("the signature by {} does not hold", key.id()),
-            ));
-        }
-        text::put(&mut self.signatures, TextSignature { key: key.id(), signature });
-        Ok(())
+        text::add(&mut self.signatures, &self.text, key, signature)
     }
 
     /// Takes the signatures of another copy of the same version, where they are by other keys.

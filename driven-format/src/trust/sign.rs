@@ -5,6 +5,8 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use base64ct::{Base64, Encoding};
+
 use super::keys::{KeyId, PublicKey, SecretKey};
 use super::text::{self, TextSignature};
 use crate::error::{Error, ErrorKind};
@@ -56,6 +58,18 @@ pub fn add_signature(tables: &Tables<'_>, signer: &Signer<'_>, expires: u64) -> 
     }
     text::put(&mut all, one);
     with_signatures(tables, expires, &all)
+}
+
+/// Reads a signature as tools print it: its 64 bytes, or these in hex or in base64.
+pub fn read_signature(printed: &[u8]) -> Option<[u8; 64]> {
+    if let Ok(raw) = printed.try_into() {
+        return Some(raw);
+    }
+    let text = core::str::from_utf8(printed).ok()?.trim();
+    text::from_hex(text).or_else(|| {
+        let bytes = Base64::decode_vec(text).ok()?;
+        bytes.try_into().ok()
+    })
 }
 
 /// The signatures of a pack.

@@ -38,6 +38,8 @@ struct Seen {
     issued: u64,
     expires: u64,
     digest: Digest,
+    /// The version of the root when it was seen.
+    root: u64,
 }
 
 /// All that was seen.
@@ -73,10 +75,14 @@ impl State {
         })? {
             state.packs.insert(key, floor);
         }
-        for (key, seen) in lines.fields("timestamp", "CHAIN ISSUED EXPIRES DIGEST NAME", |rest| {
-            let [chain, issued, expires, of, name] = words(rest)?;
-            let seen =
-                Seen { issued: parse_time(issued)?, expires: parse_time(expires)?, digest: digest(of)? };
+        for (key, seen) in lines.fields("timestamp", "CHAIN ISSUED EXPIRES DIGEST ROOT NAME", |rest| {
+            let [chain, issued, expires, of, root, name] = words(rest)?;
+            let seen = Seen {
+                issued: parse_time(issued)?,
+                expires: parse_time(expires)?,
+                digest: digest(of)?,
+                root: number(root)?,
+            };
             Some(((digest(chain)?.0, text::name(name)?.into()), seen))
         })? {
             state.timestamps.insert(key, seen);
@@ -100,9 +106,9 @@ impl State {
             let digest = digest.map_or_else(|| "-".into(), |digest| format!("{digest}"));
             let _ = writeln!(text, "pack {} {version} {digest} {expires} {root} {name}", Digest(*chain));
         }
-        for ((chain, name), Seen { issued, expires, digest }) in &self.timestamps {
+        for ((chain, name), Seen { issued, expires, digest, root }) in &self.timestamps {
             let (issued, expires) = (render_time(*issued), render_time(*expires));
-            let _ = writeln!(text, "timestamp {} {issued} {expires} {digest} {name}", Digest(*chain));
+            let _ = writeln!(text, "timestamp {} {issued} {expires} {digest} {root} {name}", Digest(*chain));
         }
         let check = hash_of_text("driven trust state v1", &text);
         let _ = writeln!(text, "check {check}");
@@ -146,13 +152,15 @@ impl State {
         }
     }
 
-    /// T5: the timestamp is not older than the newest that was seen.
+    /// T5: the timestamp is not older than the newest that was seen, recoveries of the root taken into account (R8).
     ///
     /// # Errors
     /// One that was issued before, or at the same time and says otherwise.
-    pub fn check_timestamp(&self, timestamp: &SignedTimestamp) -> Result<(), Error> {
+    pub fn check_timestamp(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<(), Error> {
         let said = timestamp.timestamp();
-        let Some(seen) = self.timestamps.get(&(said.chain.0, said.pack.clone())) else { return Ok(()) };
+        let recovered = |seen: &&Seen| chain.newest().root().recovery(&said.pack, seen.root).is_some();
+        let seen = self.timestamps.get(&(said.chain.0, said.pack.clone())).filter(|seen| !recovered(seen));
+        let Some(seen) = seen else { return Ok(()) };
         if said.issued < seen.issued {
             let text = format!("a timestamp issued on {} was seen before this one", render_time(seen.issued));
             return Err(Error::new(ErrorKind::RolledBack, text));
@@ -171,9 +179,10 @@ impl State {
     }
 
     /// Writes down a timestamp, once it was proved and [`check_timestamp`](Self::check_timestamp) let it pass.
-    pub fn saw_timestamp(&mut self, timestamp: &SignedTimestamp) {
+    pub fn saw_timestamp(&mut self, chain: &RootChain, timestamp: &SignedTimestamp) {
         let said = timestamp.timestamp();
-        let seen = Seen { issued: said.issued, expires: said.expires, digest: timestamp.digest() };
+        let root = chain.newest().root().version;
+        let seen = Seen { issued: said.issued, expires: said.expires, digest: timestamp.digest(), root };
         self.timestamps.insert((said.chain.0, said.pack.clone()), seen);
     }
 
@@ -204,7 +213,7 @@ impl State {
         };
         self.packs.insert((id, name.into()), floor);
         if let Some(one) = timestamp {
-            self.saw_timestamp(one);
+            self.saw_timestamp(chain, one);
         }
         Ok(())
     }

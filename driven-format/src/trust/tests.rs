@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use base64ct::{Base64, Encoding};
+
 use super::*;
 use crate::{Error, ErrorKind, PackBuilder, Rule, Tables};
 
@@ -577,15 +579,46 @@ fn a_timestamp_is_signed_about_this_pack_fresh_and_never_older() {
     let mut state = State::default();
     state.accept(&chain, &tables(&pack), Some(&good)).unwrap();
     let state = State::read(&state.render()).unwrap();
-    assert_eq!(state.check_timestamp(&good), Ok(()));
-    assert_eq!(kind(state.check_timestamp(&stamp(&chain, &pack, NOW - 61))), ErrorKind::RolledBack);
-    assert_eq!(state.check_timestamp(&stamp(&chain, &pack, NOW - 59)), Ok(()));
-    assert_eq!(kind(state.check_timestamp(&resigned(|said| said.expires += 1))), ErrorKind::Equivocation);
+    assert_eq!(state.check_timestamp(&chain, &good), Ok(()));
+    assert_eq!(kind(state.check_timestamp(&chain, &stamp(&chain, &pack, NOW - 61))), ErrorKind::RolledBack);
+    assert_eq!(state.check_timestamp(&chain, &stamp(&chain, &pack, NOW - 59)), Ok(()));
+    assert_eq!(
+        kind(state.check_timestamp(&chain, &resigned(|said| said.expires += 1))),
+        ErrorKind::Equivocation
+    );
     let old = stamp(&chain, &pack, NOW - 61);
     assert_eq!(
         refused(&Policy::root(&chain).now(NOW).state(&state).timestamp(&old), &pack),
         (ErrorKind::RolledBack, "T5")
     );
+}
+
+#[test]
+fn a_timestamp_from_the_future_is_refused_or_recovered_from() {
+    let (one, pack) = (chain(), pack(3));
+    let ahead = stamp(&one, &pack, NOW + DAY);
+    taken(&Policy::root(&one).now(NOW).timestamp(&ahead), &pack);
+    assert_eq!(
+        refused(&Policy::root(&one).now(NOW - 1).timestamp(&ahead), &pack),
+        (ErrorKind::Timestamp, "T4")
+    );
+    // Seen without a clock, it keeps out all that follow.
+    let far = stamp(&one, &pack, NOW + 1_000 * DAY);
+    let mut state = State::default();
+    Policy::root(&one).timestamp(&far).note_seen(&mut state);
+    let good = stamp(&one, &pack, NOW);
+    let judge = |chain| Policy::root(chain).now(NOW).state(&state).timestamp(&good);
+    assert_eq!(refused(&judge(&one), &pack), (ErrorKind::RolledBack, "T5"));
+    let recover = |root: &mut Root| {
+        root.recoveries.push(Recovery { name: "house".into(), version: 0, root: root.version });
+    };
+    let two = then(&one, recover, &[1, 2]).unwrap();
+    taken(&judge(&two), &pack);
+    // Once: what is seen under the newer root is kept.
+    Policy::root(&two).now(NOW).timestamp(&good).note_seen(&mut state);
+    let older = stamp(&two, &pack, NOW - 1);
+    let policy = Policy::root(&two).now(NOW).state(&state).timestamp(&older);
+    assert_eq!(refused(&policy, &pack), (ErrorKind::RolledBack, "T5"));
 }
 
 #[test]
@@ -727,7 +760,7 @@ fn what_is_proved_is_seen_even_when_the_pack_is_refused() {
     let mut state = State::default();
     Policy::root(&two).now(NOW).timestamp(&newest).note_seen(&mut state);
     assert_eq!(kind(state.check_root(&one)), ErrorKind::RolledBack);
-    assert_eq!(kind(state.check_timestamp(&stamp(&two, &pack, NOW - 1))), ErrorKind::RolledBack);
+    assert_eq!(kind(state.check_timestamp(&two, &stamp(&two, &pack, NOW - 1))), ErrorKind::RolledBack);
     assert_eq!(state.floor(&two, "house"), None);
     // What does not hold is not seen: an older root, an unsigned, foreign or expired timestamp.
     let before = state.clone();
@@ -738,4 +771,37 @@ fn what_is_proved_is_seen_even_when_the_pack_is_refused() {
     Policy::root(&two).timestamp(&bare).note_seen(&mut state);
     Policy::root(&two).now(NOW + 2 * DAY).timestamp(&stamp(&two, &pack, NOW + 1)).note_seen(&mut state);
     assert_eq!(state, before);
+}
+
+#[test]
+fn a_signature_is_read_as_tools_print_it() {
+    let made = key(4).sign(b"text");
+    let hex: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
+    let base64 = Base64::encode_string(&made);
+    for printed in [made.to_vec(), hex.clone().into_bytes(), format!("{base64}\n").into_bytes()] {
+        assert_eq!(read_signature(&printed), Some(made));
+    }
+    for wrong in
+        [&made[..63], b"", hex[2..].as_bytes(), hex.to_uppercase().as_bytes(), b"no signature", &[0xff; 70]]
+    {
+        assert_eq!(read_signature(wrong), None);
+    }
+}
+
+#[test]
+fn a_root_and_a_timestamp_take_signatures_from_elsewhere() {
+    let mut root = SignedRoot::new(&first()).unwrap();
+    let mut by_key = root.clone();
+    by_key.sign(&key(1));
+    let made = key(1).sign(root.signed_bytes());
+    assert_eq!(kind(root.add_signature(&key(2).public_key(), made)), ErrorKind::Signature);
+    assert!(root.signatures().is_empty());
+    root.add_signature(&key(1).public_key(), made).unwrap();
+    assert_eq!(root, by_key);
+    let by_key = stamp(&chain(), &pack(3), NOW);
+    let mut stamp = SignedTimestamp::new(by_key.timestamp()).unwrap();
+    let made = key(7).sign(stamp.signed_bytes());
+    assert_eq!(kind(stamp.add_signature(&key(6).public_key(), made)), ErrorKind::Signature);
+    stamp.add_signature(&key(7).public_key(), made).unwrap();
+    assert_eq!(stamp, by_key);
 }

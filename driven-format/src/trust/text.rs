@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::str::FromStr;
 
-use super::keys::KeyId;
+use super::keys::{KeyId, PublicKey};
 use crate::error::{Error, ErrorKind};
 use crate::wire::Digest;
 
@@ -144,6 +144,20 @@ pub(super) fn put(signatures: &mut Vec<TextSignature>, one: TextSignature) {
     signatures.retain(|other| other.key != one.key);
     signatures.push(one);
     signatures.sort_unstable();
+}
+
+/// Adds a signature of `signed` that was made elsewhere, or renews the key's.
+pub(super) fn add(
+    signatures: &mut Vec<TextSignature>,
+    signed: &str,
+    key: &PublicKey,
+    signature: [u8; 64],
+) -> Result<(), Error> {
+    if !key.verify(signed.as_bytes(), &signature) {
+        return Err(Error::new(ErrorKind::Signature, format!("the signature by {} does not hold", key.id())));
+    }
+    put(signatures, TextSignature { key: key.id(), signature });
+    Ok(())
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

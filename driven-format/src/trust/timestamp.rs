@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::keys::SecretKey;
+use super::keys::{PublicKey, SecretKey};
 use super::root::{Role, RootChain};
 use super::text::{self, Lines, TextSignature, render_signatures};
 use super::time::{parse_time, render_time};
@@ -15,6 +15,8 @@ use crate::error::{Error, ErrorKind};
 use crate::wire::Digest;
 
 const HEAD: &str = "driven timestamp v1";
+/// How far ahead of the reader's clock a timestamp may be issued, in seconds.
+const MOST_AHEAD: u64 = 24 * 60 * 60;
 
 /// What a timestamp says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +98,19 @@ impl SignedTimestamp {
         text::put(&mut self.signatures, one);
     }
 
+    /// The bytes that are signed.
+    pub fn signed_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// Takes a signature that was made elsewhere.
+    ///
+    /// # Errors
+    /// A signature that does not hold.
+    pub fn add_signature(&mut self, key: &PublicKey, signature: [u8; 64]) -> Result<(), Error> {
+        text::add(&mut self.signatures, &self.text, key, signature)
+    }
+
     /// The file's text: what is signed, and the signatures.
     pub fn render(&self) -> String {
         format!("{}{}", self.text, render_signatures(&self.signatures))
@@ -123,8 +138,13 @@ impl SignedTimestamp {
 
     /// T4: not expired.
     pub(super) fn check_expiry(&self, now: Option<u64>) -> Result<(), Error> {
-        let expires = self.timestamp.expires;
+        let Timestamp { issued, expires, .. } = self.timestamp;
         match now {
+            // Clocks differ; a timestamp from far ahead would keep out all honest ones that follow.
+            Some(now) if issued > now.saturating_add(MOST_AHEAD) => {
+                let text = format!("the timestamp is issued in the future, on {}", render_time(issued));
+                Err(Error::new(ErrorKind::Timestamp, text))
+            }
             Some(now) if now >= expires => {
                 let text = format!("the timestamp expired on {}", render_time(expires));
                 Err(Error::new(ErrorKind::Expired, text))

@@ -14,6 +14,8 @@ mod import;
 mod matching;
 mod outline;
 mod roundtrip;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod secrets;
 mod seeds;
 mod sync;

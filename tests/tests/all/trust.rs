@@ -303,6 +303,76 @@ fn a_timestamp_says_what_is_current() {
     assert!(verify(2, "2030-01-31").1.contains("pack expired"));
 }
 
+#[test]
+fn a_project_says_whose_packs_it_takes_and_every_command_that_takes_one_asks() {
+    let project = rooted();
+    project.expect(0, &["build", "rules", "-o", "vendor.drv"]);
+    let commands: [&[&str]; 6] = [
+        &["sync", "vendor.drv", "--target", "cursor"],
+        &["match", "vendor.drv", "src/main.rs"],
+        &["context", "src/main.rs", "--rules", "vendor.drv"],
+        &["convert", "vendor.drv", "-o", "out.json"],
+        &["validate", "vendor.drv"],
+        &["verify", "vendor.drv"],
+    ];
+    let all = |code, expected: &str| {
+        for command in commands {
+            let (out, err) = project.expect(code, command);
+            assert!(err.contains(expected), "{command:?}: {out}{err}");
+        }
+    };
+    for command in &commands[..5] {
+        project.expect(0, command);
+    }
+    assert!(project.expect(2, commands[5]).1.contains("[trust] in driven.toml"));
+    project.write("driven.toml", "[trust]\nroot = \"trust.root\"\nname = \"demo\"\nstate = \"seen\"\n");
+    all(2, "not signed");
+    project.expect(0, &["sign", "vendor.drv", "--key", "alice.key"]);
+    all(2, "1 of the 2 keys");
+    fs::copy(project.path("vendor.drv"), project.path("half.drv")).unwrap();
+    project.expect(0, &["sign", "vendor.drv", "--key", "carol.key"]);
+    all(0, "");
+    // Going by what sync wrote last time would let a pack in that was revoked since.
+    let (out, _) = project.expect(0, commands[0]);
+    assert!(out.contains("cursor"), "{out}");
+    let revoke = ["trust", "revoke", "trust.root", "carol", "--reason", "lost"];
+    project.expect(0, &[&revoke[..], &["--key", "alice.key", "--key", "bob.key"]].concat());
+    all(2, "was revoked");
+    // Names, other keys, and settings that make no sense.
+    fs::copy(project.path("half.drv"), project.path("vendor.drv")).unwrap();
+    project.write("driven.toml", "[trust]\nkey = \"alice.pub\"\nname = \"other\"\n");
+    all(2, "`other` was asked for");
+    project.write("driven.toml", "[trust]\nkey = \"alice.pub\"\n");
+    all(0, "");
+    for wrong in ["", "key = \"a\"\nroot = \"b\"", "key = \"a\"\nstate = \"s\"", "rot = \"a\"", "root = 1"] {
+        project.write("driven.toml", format!("[trust]\n{wrong}\n"));
+        project.expect(2, commands[5]);
+    }
+}
+
+#[test]
+fn what_rules_ask_for_is_shown_with_who_allows_it() {
+    let project = Project::new();
+    project.write("rules/pack.toml", "name = \"demo\"\ncapabilities = [\"exec\", \"net\", \"env\"]\n");
+    project.write("rules/ship.md", "---\ncapabilities: [exec, net]\n---\nShip it.\n");
+    project.expect(0, &["build", "rules", "-o", "rules.drv"]);
+    project.expect(0, &["keygen", "release"]);
+    project.write("driven.toml", "[trust]\nkey = \"release.pub\"\ngrant = [\"net\", \"fs-read\"]\n");
+    let (out, _) = project.expect(0, &["inspect", "rules.drv"]);
+    for line in [
+        "exec      asked for by ship; not granted by driven.toml",
+        "net       asked for by ship; granted by driven.toml",
+        "env       asked for by no rule; not granted by driven.toml",
+    ] {
+        assert!(out.contains(line), "{out}");
+    }
+    assert!(!out.contains("fs-read"), "{out}");
+    // A rule that asks for more than the manifest has does not build.
+    project.write("rules/more.md", "---\ncapabilities: [secrets]\n---\nRead it.\n");
+    let (out, _) = project.expect(1, &["validate", "rules"]);
+    assert!(out.contains("secrets"), "{out}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_that_others_may_read_is_refused() {

@@ -1,0 +1,251 @@
+//! Linux: Landlock for files, TCP and signals; seccomp for sockets, programs and what reaches other processes.
+//!
+//! Each refuses with an error of its own (Landlock EACCES, seccomp EPERM), so that a test can tell who refused.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+
+use super::{Profile, Reach, Sockets};
+use crate::Failure;
+
+/// The Landlock that this was tried with; older kernels do less, which is told.
+const TRIED: ABI = ABI::V7;
+/// Descriptors that a child may have open.
+const MOST_FILES: u64 = 1024;
+
+pub(super) fn restrict(profile: &Profile) -> Result<Reach, Failure> {
+    limit(profile)?;
+    let mut reach = Reach::Whole;
+    if profile.layers.landlock {
+        reach = reach.min(landlock(profile).map_err(|err| failed("Landlock", &err))?);
+    }
+    if profile.layers.seccomp {
+        reach = reach.min(seccomp(profile).map_err(|err| failed("seccomp", &err))?);
+    }
+    Ok(reach)
+}
+
+fn failed(layer: &str, err: &dyn std::fmt::Display) -> Failure {
+    Failure::new("sandbox", format!("{layer}: {err}")).hint("`driven doctor` says what this system can")
+}
+
+fn limit(profile: &Profile) -> Result<(), Failure> {
+    let limits = profile.limits;
+    let all = [
+        (Resource::Cpu, limits.seconds),
+        (Resource::As, limits.memory),
+        (Resource::Fsize, limits.file),
+        (Resource::Nofile, MOST_FILES),
+        (Resource::Core, 0),
+    ];
+    for (resource, most) in all {
+        // A limit that is lower already stays.
+        let now = rustix::process::getrlimit(resource);
+        let most = now.maximum.map_or(most, |maximum| maximum.min(most));
+        let most = now.current.map_or(most, |current| current.min(most));
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+            .map_err(|err| failed("limits", &err))?;
+    }
+    Ok(())
+}
+
+fn landlock(profile: &Profile) -> Result<Reach, RulesetError> {
+    let reads = AccessFs::ReadFile | AccessFs::ReadDir;
+    // No devices, pipes, sockets or links are made.
+    let writes = reads
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::Refer;
+    let runs = reads | AccessFs::Execute;
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(TRIED))?
+        .scope(Scope::Signal)?;
+    if profile.sockets != Sockets::All {
+        ruleset = ruleset.handle_access(AccessNet::from_all(TRIED))?;
+    }
+    if profile.sockets == Sockets::None {
+        ruleset = ruleset.scope(Scope::AbstractUnixSocket)?;
+    }
+    let everywhere = [Path::new("/")];
+    let status = ruleset
+        .create()?
+        .add_rules(path_beneath_rules(&profile.reads, reads))?
+        .add_rules(path_beneath_rules(&profile.writes, writes))?
+        .add_rules(path_beneath_rules(["/dev/null"], reads | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(everywhere.iter().filter(|_| profile.runs), runs))?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => Reach::Whole,
+        RulesetStatus::PartiallyEnforced => Reach::Partly,
+        RulesetStatus::NotEnforced => Reach::Nothing,
+    })
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+fn seccomp(profile: &Profile) -> Result<Reach, Box<dyn std::error::Error>> {
+    let Ok(arch) = std::env::consts::ARCH.try_into() else { return Ok(Reach::Nothing) };
+    // clone3 hides its flags behind a pointer; told that there is none, libraries take clone.
+    let absent: Rules = [(libc::SYS_clone3, Vec::new())].into();
+    for (rules, errno) in [(refused(profile)?, libc::EPERM), (absent, libc::ENOSYS)] {
+        let action = SeccompAction::Errno(errno.unsigned_abs());
+        let filter = SeccompFilter::new(with_x32(rules), SeccompAction::Allow, action, arch)?;
+        seccompiler::apply_filter(&BpfProgram::try_from(filter)?)?;
+    }
+    Ok(Reach::Whole)
+}
+
+/// The system calls that are refused, with the arguments for which they are.
+fn refused(profile: &Profile) -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = REACH_OUT.iter().map(|&call| (call, Vec::new())).collect();
+    // Text that is put into the terminal's input is run by the shell that reads it.
+    rules.insert(libc::SYS_ioctl, vec![argument_is(1, libc::TIOCSTI)?]);
+    let mut clone = vec![argument_has(0, libc::CLONE_NEWUSER.unsigned_abs().into())?];
+    match profile.sockets {
+        Sockets::None => rules.extend(SOCKETS.iter().map(|&call| (call, Vec::new()))),
+        Sockets::Local => {
+            let local = libc::AF_UNIX.unsigned_abs();
+            let other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, local.into())?;
+            rules.insert(libc::SYS_socket, vec![SeccompRule::new(vec![other])?]);
+        }
+        Sockets::All => {}
+    }
+    if !profile.runs {
+        rules.extend(RUNS.iter().map(|&call| (call, Vec::new())));
+        // Threads are made by the same call as processes, with this flag.
+        let thread = libc::CLONE_THREAD.unsigned_abs();
+        let process =
+            SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread.into()), 0)?;
+        clone.push(SeccompRule::new(vec![process])?);
+        for call in [libc::SYS_kill, libc::SYS_tgkill] {
+            // It may end itself.
+            let own = std::process::id();
+            let other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, own.into())?;
+            rules.insert(call, vec![SeccompRule::new(vec![other])?]);
+        }
+    }
+    rules.insert(libc::SYS_clone, clone);
+    Ok(rules)
+}
+
+fn argument_is(index: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    let is = SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
+    SeccompRule::new(vec![is])
+}
+
+fn argument_has(index: u8, bits: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    let has = SeccompCondition::new(index, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bits), bits)?;
+    SeccompRule::new(vec![has])
+}
+
+/// The same calls under the numbers that they have in programs of the x32 kind, which a filter of calls would miss.
+#[cfg(target_arch = "x86_64")]
+fn with_x32(rules: Rules) -> Rules {
+    const X32: i64 = 0x4000_0000;
+    // Calls that have another number there: execve, ptrace, execveat, process_vm_readv and -writev, ioctl.
+    let other = [
+        (libc::SYS_execve, 520),
+        (libc::SYS_ptrace, 521),
+        (libc::SYS_execveat, 545),
+        (libc::SYS_process_vm_readv, 539),
+        (libc::SYS_process_vm_writev, 540),
+        (libc::SYS_ioctl, 514),
+        (libc::SYS_sendmsg, 518),
+        (libc::SYS_sendmmsg, 538),
+    ];
+    let mut all = rules.clone();
+    for (call, conditions) in rules {
+        let number = other.iter().find(|(own, _)| *own == call).map_or(call, |(_, number)| *number);
+        all.insert(X32 | number, conditions);
+    }
+    all
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn with_x32(rules: Rules) -> Rules {
+    rules
+}
+
+/// What reaches other processes, the kernel, or around the other layers; no child needs it.
+const REACH_OUT: &[i64] = &[
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_chroot,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+];
+
+const SOCKETS: &[i64] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+];
+
+#[cfg(target_arch = "x86_64")]
+const RUNS: &[i64] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_tkill,
+    libc::SYS_pidfd_send_signal,
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const RUNS: &[i64] = &[libc::SYS_execve, libc::SYS_execveat, libc::SYS_tkill, libc::SYS_pidfd_send_signal];
