@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+pub mod faults;
 pub mod fuzz;
 pub mod oracle;
 pub mod samples;

@@ -776,13 +776,13 @@ fn what_is_proved_is_seen_even_when_the_pack_is_refused() {
 #[test]
 fn a_signature_is_read_as_tools_print_it() {
     let made = key(4).sign(b"text");
-    let hex: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = text::hex(&made);
     let base64 = Base64::encode_string(&made);
     for printed in [made.to_vec(), hex.clone().into_bytes(), format!("{base64}\n").into_bytes()] {
         assert_eq!(read_signature(&printed), Some(made));
     }
     for wrong in
-        [&made[..63], b"", hex[2..].as_bytes(), hex.to_uppercase().as_bytes(), b"no signature", &[0xff; 70]]
+        [&made[..63], b"", &hex.as_bytes()[2..], hex.to_uppercase().as_bytes(), b"no signature", &[0xff; 70]]
     {
         assert_eq!(read_signature(wrong), None);
     }

@@ -8,6 +8,8 @@ mod corrupt;
 mod deps;
 mod diagnostics;
 mod embed;
+#[cfg(target_os = "linux")]
+mod faults;
 mod format;
 mod harness;
 mod import;

@@ -1,0 +1,176 @@
+//! Faults at every call of whoever keeps the state of trust: afterwards it is the old one or the new one, whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use driven_tests::faults::{Fault, Found, Harness, classify};
+
+use crate::harness::{Project, binary};
+
+/// What is in the folder before a run, and what the run is.
+struct Scenario {
+    name: &'static str,
+    state: Option<Vec<u8>>,
+    arguments: Vec<String>,
+    code: i32,
+}
+
+/// Packs, roots and timestamps, and every way in which a state changes.
+fn scenarios(project: &Project) -> Vec<Scenario> {
+    for name in ["alice", "bob"] {
+        project.expect(0, &["keygen", name]);
+    }
+    let alice = ["--key", "alice.key"];
+    project.expect(0, &[&["trust", "init", "trust.root", "alice.pub", "bob.pub"], &alice[..]].concat());
+    fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
+    for version in [1, 2] {
+        project.write("rules/pack.toml", format!("name = \"demo\"\nversion = {version}\n"));
+        let pack = format!("{version}.drv");
+        project.expect(0, &["build", "rules", "-o", &pack]);
+        project.expect(0, &["sign", &pack, "--key", "alice.key"]);
+        let issued = format!("2027-01-0{version}");
+        let stamp = format!("{version}.stamp");
+        let stamp = ["trust", "timestamp", &pack, "--root", "trust.root", "--issued", &issued, "-o", &stamp];
+        project.expect(0, &[&stamp[..], &["--expires", "2027-02-01"], &alice[..]].concat());
+    }
+    let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost"];
+    project.expect(0, &[&revoke[..], &alice[..]].concat());
+    project.expect(0, &["sign", "2.drv", "--key", "bob.key", "-o", "by-bob.drv", "--renew"]);
+    let verify = |pack: &str, root: &str, more: &[&str]| {
+        let state = project.path("kept/state");
+        let own = ["verify", pack, "--root", root, "--at", "2027-01-02", "--state"];
+        let words = [&own[..], &[state.to_str().unwrap()], more].concat();
+        words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let states = |runs: &[(&str, &str, &[&str])]| {
+        // What was kept by the scenario before is not to be known to this one.
+        let _ = fs::remove_dir_all(project.path("kept"));
+        fs::create_dir(project.path("kept")).unwrap();
+        for (pack, root, more) in runs {
+            let arguments = verify(pack, root, more);
+            project.expect(0, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        fs::read(project.path("kept/state")).ok()
+    };
+    let (one, two) = (["--timestamp", "1.stamp"], ["--timestamp", "2.stamp"]);
+    let all: [(&str, &[(&str, &str, &[&str])], (&str, &str, &[&str]), i32); 7] = [
+        ("first use", &[], ("1.drv", "old.root", &[]), 0),
+        ("first use with a timestamp", &[], ("1.drv", "old.root", &one), 0),
+        ("newer pack", &[("1.drv", "old.root", &[])], ("2.drv", "old.root", &[]), 0),
+        ("newer timestamp", &[("1.drv", "old.root", &one)], ("2.drv", "old.root", &two), 0),
+        ("newer root", &[("2.drv", "old.root", &[])], ("2.drv", "trust.root", &[]), 0),
+        (
+            "older by name",
+            &[("2.drv", "old.root", &[])],
+            ("1.drv", "old.root", &["--accept-version", "1"]),
+            0,
+        ),
+        // The root is noted although the pack is refused.
+        ("refused", &[("1.drv", "old.root", &[])], ("by-bob.drv", "trust.root", &[]), 2),
+    ];
+    all.into_iter()
+        .map(|(name, before, (pack, root, more), code)| Scenario {
+            name,
+            state: states(before),
+            arguments: verify(pack, root, more),
+            code,
+        })
+        .collect()
+}
+
+fn lay_out(folder: &Path, state: Option<&[u8]>) -> PathBuf {
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir(folder).unwrap();
+    if let Some(state) = state {
+        fs::write(folder.join("state"), state).unwrap();
+    }
+    folder.join("state")
+}
+
+#[test]
+fn the_state_of_trust_is_the_old_one_or_the_new_one_whatever_fails() {
+    let Some(harness) = Harness::new() else { return };
+    let project = Project::new();
+    let scenarios = scenarios(&project);
+    let folder = project.path("kept");
+    let command = |scenario: &Scenario| {
+        let mut command = Command::new(binary());
+        command.args(&scenario.arguments).current_dir(project.path("")).env("NO_COLOR", "1");
+        command
+    };
+    let mut fired = 0;
+    for scenario in &scenarios {
+        let old = scenario.state.as_deref();
+        let path = lay_out(&folder, old);
+        let clean = harness.run(&mut command(scenario), &folder, None);
+        assert_eq!(clean.output.status.code(), Some(scenario.code), "{}", scenario.name);
+        let new = fs::read(&path).unwrap();
+        assert_ne!(old, Some(&new[..]), "{}", scenario.name);
+        // What is renamed was flushed before, and the folder is flushed after.
+        let names: Vec<&str> = clean.calls.iter().map(|(name, _)| name.as_str()).collect();
+        let at =
+            |name: &str| names.iter().position(|one| *one == name).unwrap_or_else(|| panic!("{names:?}"));
+        assert!(
+            at("flock") < at("write") && at("write") < at("fsync") && at("fsync") < at("rename"),
+            "{names:?}"
+        );
+        assert!(names.iter().rposition(|name| *name == "fsync").unwrap() > at("rename"), "{names:?}");
+        assert_eq!(names.iter().filter(|name| **name == "rename").count(), 1);
+
+        for number in 0..clean.calls.len() {
+            for fault in Fault::ALL {
+                if fault == Fault::Short && !matches!(names[number], "read" | "write") {
+                    continue;
+                }
+                lay_out(&folder, old);
+                let ran = harness.run(&mut command(scenario), &folder, Some((number, fault)));
+                let told = format!("{}: {fault:?} at {number}, {}", scenario.name, names[number]);
+                assert!(ran.fired, "{told}");
+                fired += 1;
+                let found = fs::read(&path).ok();
+                let became = classify(old, Some(&new), found.as_deref());
+                assert_ne!(became, Found::Torn, "{told}");
+                // Whoever was told that it went well finds it done.
+                if ran.output.status.code() == Some(0) {
+                    assert_eq!(became, Found::New, "{told}");
+                }
+                if matches!(fault, Fault::Kill | Fault::Killed) {
+                    assert_eq!(ran.output.status.code(), None, "{told}");
+                }
+                // The next one goes on, whatever was left lying.
+                let next = command(scenario).output().unwrap();
+                assert_eq!(next.status.code(), Some(scenario.code), "{told}");
+                assert!(fs::read(&path).unwrap() == new, "{told}");
+            }
+        }
+    }
+    eprintln!("{fired} faults fired");
+    assert!(fired >= 300, "{fired}");
+}
+
+/// A writer that does it wrong, to see that the harness sees it.
+#[test]
+fn a_writer_that_tears_is_found_out() {
+    let Some(harness) = Harness::new() else { return };
+    let project = Project::new();
+    let folder = project.path("kept");
+    let (old, new) = (b"the old text\n", b"the new text, which is longer\n");
+    let script =
+        format!("printf '%s\\n' 'the new text, which is longer' > {}", folder.join("state").display());
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &script]);
+    let path = lay_out(&folder, Some(old));
+    let clean = harness.run(&mut command, &folder, None);
+    assert_eq!(fs::read(&path).unwrap(), new);
+    let mut torn = 0;
+    for number in 0..clean.calls.len() {
+        for fault in Fault::ALL {
+            lay_out(&folder, Some(old));
+            harness.run(&mut command, &folder, Some((number, fault)));
+            let found = fs::read(&path).ok();
+            torn += usize::from(classify(Some(old), Some(new), found.as_deref()) == Found::Torn);
+        }
+    }
+    assert!(torn >= 4, "{torn} of {:?}", clean.calls);
+}
