@@ -4,7 +4,7 @@
 //! DRIVEN_CORPUS=... cargo run --release --manifest-path benches/Cargo.toml
 //! ```
 //! Parts can be named to run them alone, without writing: `load`, `paths`, `scan`,
-//! `size`, `file`, `compile`, `embed`, `sync`, `cost`.
+//! `size`, `file`, `trust`, `compile`, `embed`, `sync`, `cost`.
 
 mod compile;
 mod cost;
@@ -20,6 +20,7 @@ mod report;
 mod scan;
 mod size;
 mod sync;
+mod trust;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,6 +45,9 @@ fn main() -> ExitCode {
     }
     if runs("file") {
         file::report(&twenty, &corpus, &mut report);
+    }
+    if runs("trust") {
+        trust::report(&whole, &mut report);
     }
     if runs("paths") {
         paths::report(&whole, &mut report);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use driven_format::{Rule, RuleSet, file_hash, write_pack};
+use driven_format::{Attestation, Digest, Rule, RuleSet, file_hash, write_attested, write_pack};
 
 use crate::checks;
 use crate::diagnostics::{Code, Finding, Level, Report, SourceFile};
@@ -69,6 +69,7 @@ pub struct Compiler {
     out_dir: Option<PathBuf>,
     settings: Option<PathBuf>,
     cap: bool,
+    built_from: Option<BuiltFrom>,
     /// The rules are somebody else's: nothing in them speaks for itself.
     is_foreign: bool,
     /// Cargo runs this.
@@ -79,6 +80,17 @@ pub struct Compiler {
     package: Option<PathBuf>,
     #[cfg(feature = "sign")]
     key: Option<crate::sign::KeySource>,
+}
+
+/// Where a pack says that it was built from: what nobody can find in the sources. Empty is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuiltFrom {
+    /// Where the sources are kept.
+    pub repository: String,
+    /// The revision there.
+    pub commit: String,
+    /// Who or what built it.
+    pub builder: String,
 }
 
 /// What a compilation gave.
@@ -111,6 +123,7 @@ impl Compiler {
             out_dir: None,
             settings: None,
             cap: false,
+            built_from: None,
             is_foreign: false,
             #[cfg(feature = "dependencies")]
             in_build: false,
@@ -167,6 +180,15 @@ impl Compiler {
     #[must_use]
     pub fn cap_lints_warn(mut self) -> Self {
         self.cap = true;
+        self
+    }
+
+    /// Has the pack say what it was built from: the digest of its source files, and this.
+    ///
+    /// Whoever has the sources can build it again and compare: `driven build DIR --reproduce PACK`.
+    #[must_use]
+    pub fn attest(mut self, from: BuiltFrom) -> Self {
+        self.built_from = Some(from);
         self
     }
 
@@ -312,6 +334,26 @@ impl Compiler {
         (!report.has_errors()).then(|| format!("{} {}", file_hash(all.as_bytes()), self.cap))
     }
 
+    /// The digest of every source file under its path below the rule folder; the same on every machine.
+    fn source_digest(&self, inputs: &Inputs) -> Digest {
+        let mut lines: Vec<String> = inputs
+            .files
+            .iter()
+            .map(|file| {
+                let path = file.path.strip_prefix(&self.folder).unwrap_or(&file.path);
+                let path = path.to_string_lossy().replace('\\', "/");
+                format!("{} {path}\n", file_hash(file.text.as_bytes()))
+            })
+            .collect();
+        // Rules of dependencies are named as they are in the pack, and by what they say.
+        lines.extend(inputs.set.rules.iter().map(|rule| {
+            let body = file_hash(rule.body.as_bytes());
+            format!("{body} {}\n", rule.id)
+        }));
+        lines.sort();
+        file_hash(format!("driven source v1\n{}", lines.concat()).as_bytes())
+    }
+
     /// The name of the pack's file without its ending.
     fn pack_name(&self) -> String {
         let folder = self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -343,6 +385,7 @@ impl Compiler {
             rules: Vec::new(),
             set: RuleSet::default(),
             linked: folder.linked.clone(),
+            files: Vec::new(),
         };
         inputs.read_rules(&folder, &self.folder, self.is_foreign);
         inputs.read_beside(&self.folder);
@@ -372,8 +415,15 @@ impl Compiler {
     }
 
     fn lower(&self, inputs: Inputs) -> Result<Compiled> {
+        let source = self.built_from.as_ref().map(|_| self.source_digest(&inputs)).unwrap_or_default();
         let (set, mut report) = self.lower_model(inputs)?;
-        let pack = match write_pack(&set) {
+        let written = match &self.built_from {
+            Some(BuiltFrom { repository, commit, builder }) => {
+                write_attested(&set, &Attestation { source, repository, commit, builder })
+            }
+            None => write_pack(&set),
+        };
+        let pack = match written {
             Ok(pack) => pack,
             Err(err) => {
                 report.push(Finding::in_file(
@@ -401,6 +451,8 @@ struct Inputs {
     rules: Vec<LoweredRule>,
     set: RuleSet,
     linked: Vec<PathBuf>,
+    /// Every source file.
+    files: Vec<Arc<SourceFile>>,
 }
 
 impl Inputs {
@@ -411,6 +463,7 @@ impl Inputs {
                 .push(finding.hint("a rule is a file that ends in `.md`, `.mdc` or `.instructions.md`"));
         }
         for source in &folder.sources {
+            self.files.push(Arc::clone(&source.file));
             if is_foreign {
                 security::check_foreign(&source.file, &mut self.report);
             } else {
@@ -429,15 +482,20 @@ impl Inputs {
             read_folder(&real, &[], report).sources
         };
         for source in open(&self.pack.personas, &mut self.linked, &mut self.report) {
+            self.files.push(Arc::clone(&source.file));
             security::check_text(&source.file, &mut self.report);
             self.set.personas.extend(lower_persona(&source, &mut self.report));
         }
         for source in open(&self.pack.workflows, &mut self.linked, &mut self.report) {
+            self.files.push(Arc::clone(&source.file));
             security::check_text(&source.file, &mut self.report);
             self.set.workflows.extend(lower_workflow(&source, &mut self.report));
         }
-        if root.join(PACK_FILE).exists() {
-            self.linked.push(root.join(PACK_FILE));
+        let settings = root.join(PACK_FILE);
+        if settings.exists() {
+            // What is wrong with it was reported when it was read.
+            self.files.extend(read_text(&settings, &settings, &mut Report::default()));
+            self.linked.push(settings);
         }
     }
 }

@@ -47,7 +47,7 @@ mod sign;
 mod source;
 mod write;
 
-pub use compile::{Compiled, Compiler, RuleText, project, rules};
+pub use compile::{BuiltFrom, Compiled, Compiler, RuleText, project, rules};
 pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::{quoted, write_folder};

@@ -12,7 +12,7 @@ use crate::outline;
 pub fn lift_pack(pack: &[u8]) -> Result<RuleSet> {
     let tables = Tables::check(pack).map_err(Error::format)?;
     let bodies = tables.checked_bodies().map_err(Error::format)?;
-    tables.check_root().and_then(|()| tables.check_owners(bodies)).map_err(Error::format)?;
+    tables.check_root().and_then(|()| tables.check_content(bodies)).map_err(Error::format)?;
     let manifest = tables.manifest();
     let personas = tables.personas().map(|persona| Persona {
         id: persona.id().into(),

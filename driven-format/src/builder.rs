@@ -10,11 +10,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
+use crate::attestation::Attestation;
 use crate::container::{
-    ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK, Section,
-    SectionRecord, align_up,
+    ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_ATTESTATION, KIND_RULES, MAGIC,
+    MAX_PACK, Section, SectionRecord, align_up,
 };
-use crate::digest;
+use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
 use crate::glob::GlobList;
 use crate::model::{Activation, Manifest, Persona, Rule, RuleSet, Workflow};
@@ -25,7 +26,7 @@ use crate::sections::records::{
     MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
 use crate::sections::{ids, outline};
-use crate::tables::Tables;
+use crate::tables::{PERSONA, RULE, Tables, WORKFLOW};
 use crate::wire::{Digest, Record, StrRef, to_bytes};
 
 /// Builds a pack from a model.
@@ -94,6 +95,18 @@ impl PackBuilder {
 
 /// Writes a pack; [`PackBuilder::finish`] for a model that is already whole.
 pub fn write_pack(set: &RuleSet) -> Result<Vec<u8>, Error> {
+    write(set, None)
+}
+
+/// Writes a pack that says what it was built from.
+///
+/// # Errors
+/// As [`PackBuilder::finish`]; and an attestation that is not printable ASCII.
+pub fn write_attested(set: &RuleSet, attestation: &Attestation<'_>) -> Result<Vec<u8>, Error> {
+    write(set, Some(attestation.render()?))
+}
+
+fn write(set: &RuleSet, attestation: Option<String>) -> Result<Vec<u8>, Error> {
     let mut rules: Vec<&Rule> = set.rules.iter().collect();
     rules.sort_by(|a, b| (Reverse(a.priority), &a.id).cmp(&(Reverse(b.priority), &b.id)));
     let mut personas: Vec<&Persona> = set.personas.iter().collect();
@@ -120,7 +133,7 @@ pub fn write_pack(set: &RuleSet) -> Result<Vec<u8>, Error> {
     let ids = ids::build(&ids)?;
     let paths = writer.paths(&rules)?;
     let postings = writer.postings(&rules);
-    writer.assemble(manifest, &ids, &paths, &postings)
+    writer.assemble(manifest, [&ids, &paths, &postings], attestation.as_deref())
 }
 
 fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), Error> {
@@ -323,9 +336,8 @@ impl Writer {
     fn assemble(
         self,
         manifest: ManifestRecord,
-        ids: &[u8],
-        paths: &[u8],
-        postings: &[u8],
+        [ids, paths, postings]: [&[u8]; 3],
+        attestation: Option<&str>,
     ) -> Result<Vec<u8>, Error> {
         let owners = self.rules.len() + self.personas.len() + self.workflows.len();
         let digests = vec![Digest([0; 32]); owners];
@@ -345,7 +357,7 @@ impl Writer {
             paths,
             postings,
         ];
-        let mut pack = lay_out(&sections)?;
+        let mut pack = lay_out(&sections, attestation)?;
         self.fill_digests(&mut pack);
         Ok(pack)
     }
@@ -353,10 +365,13 @@ impl Writer {
     fn fill_digests(&self, pack: &mut [u8]) {
         let tables = Tables::assume_checked(pack, &self.names);
         let body = |range: core::ops::Range<usize>| &self.bodies[range];
-        let rules = tables.rules().map(|rule| rule.compute_digest(body(rule.body_range())));
-        let personas = tables.personas().map(|persona| persona.compute_digest(body(persona.body_range())));
+        let mut of = [RULE, PERSONA, WORKFLOW].map(Canonical::new);
+        let [of_rules, of_personas, of_workflows] = &mut of;
+        let rules = tables.rules().map(|rule| rule.compute_digest(body(rule.body_range()), of_rules));
+        let personas =
+            tables.personas().map(|persona| persona.compute_digest(body(persona.body_range()), of_personas));
         let workflows =
-            tables.workflows().map(|workflow| workflow.compute_digest(body(workflow.body_range())));
+            tables.workflows().map(|flow| flow.compute_digest(body(flow.body_range()), of_workflows));
         let digests: Vec<Digest> = rules.chain(personas).chain(workflows).collect();
         let (start, len) = Section::Digests.range(pack);
         pack[start..start + len].copy_from_slice(&to_bytes(&digests));
@@ -370,19 +385,22 @@ impl Writer {
     }
 }
 
-/// Header, table and sections with their padding; the root digest is zero.
-fn lay_out(sections: &[&[u8]]) -> Result<Vec<u8>, Error> {
-    let mut entries = Vec::with_capacity(sections.len());
-    let mut end = HEADER_LEN + ENTRY_LEN * sections.len();
-    for (section, bytes) in Section::ALL.iter().zip(sections) {
+/// Header, table and sections with their padding, the bodies last; the root digest is zero.
+fn lay_out(sections: &[&[u8]], attestation: Option<&str>) -> Result<Vec<u8>, Error> {
+    let known = Section::ALL.iter().zip(sections).map(|(&kind, bytes)| (kind as u32, FLAG_CRITICAL, *bytes));
+    let optional = attestation.iter().map(|text| (KIND_ATTESTATION, 0, text.as_bytes()));
+    let all: Vec<(u32, u32, &[u8])> = known.chain(optional).collect();
+    let bodies = Section::Bodies as usize;
+    let order: Vec<usize> = (0..all.len()).filter(|&index| index != bodies).chain([bodies]).collect();
+    let mut entries: Vec<SectionRecord> = all
+        .iter()
+        .map(|&(kind, flags, bytes)| SectionRecord { kind, flags, offset: 0, len: bytes.len() as u32 })
+        .collect();
+    let mut end = HEADER_LEN + ENTRY_LEN * all.len();
+    for &index in &order {
         let offset = align_up(end);
-        end = offset + bytes.len();
-        entries.push(SectionRecord {
-            kind: *section as u32,
-            flags: FLAG_CRITICAL,
-            offset: offset as u32,
-            len: bytes.len() as u32,
-        });
+        entries[index].offset = offset as u32;
+        end = offset + all[index].2.len();
     }
     let digested_len = align_up(end);
     if digested_len > MAX_PACK {
@@ -393,7 +411,7 @@ fn lay_out(sections: &[&[u8]]) -> Result<Vec<u8>, Error> {
         format: FORMAT_VERSION,
         kind: KIND_RULES,
         flags: 0,
-        section_count: sections.len() as u32,
+        section_count: all.len() as u32,
         digested_len: digested_len as u32,
         reserved: [0; 8],
         root: Digest([0; 32]),
@@ -401,9 +419,9 @@ fn lay_out(sections: &[&[u8]]) -> Result<Vec<u8>, Error> {
     let mut pack = Vec::with_capacity(digested_len);
     pack.extend(to_bytes(&[header]));
     pack.extend(to_bytes(&entries));
-    for bytes in sections {
+    for index in order {
         pack.resize(align_up(pack.len()), 0);
-        pack.extend_from_slice(bytes);
+        pack.extend_from_slice(all[index].2);
     }
     pack.resize(digested_len, 0);
     Ok(pack)

@@ -23,6 +23,8 @@ pub const MAX_PACK: usize = u32::MAX as usize;
 pub(crate) const KIND_RULES: u16 = 1;
 /// A section that a reader must know, or refuse the pack.
 pub(crate) const FLAG_CRITICAL: u32 = 1;
+/// The optional section that says what a pack was built from.
+pub(crate) const KIND_ATTESTATION: u32 = 14;
 
 records! {
     /// The header of a pack.
@@ -152,9 +154,41 @@ pub(crate) const fn digested_len(pack: &[u8]) -> usize {
     u32_at(pack, 20) as usize
 }
 
+/// What follows the digested part: of a whole pack, or of a front, behind which it then stands.
+pub(crate) fn behind_digested(pack: &[u8]) -> &[u8] {
+    let digested = digested_len(pack);
+    let start = if digested <= pack.len() { digested } else { Section::Bodies.range(pack).0 };
+    &pack[start..]
+}
+
+/// The bytes of an optional section.
+pub(crate) fn optional(pack: &[u8], kind: u32) -> Option<&[u8]> {
+    let mut entries = section_table(pack).iter().skip(Section::ALL.len());
+    let entry = entries.find(|entry| entry.kind == kind)?;
+    Some(&pack[entry.offset as usize..][..entry.len as usize])
+}
+
 /// Proves header, section table, section ranges and padding.
 pub(crate) fn check(pack: &[u8]) -> Result<(), Error> {
-    let header = check_header(pack)?;
+    check_as_long_as(pack, pack.len())
+}
+
+/// Proves a *front*: all of a pack of `len` bytes that stands before its bodies, and then its signatures.
+///
+/// The bodies are the last section, so that nothing but their padding is missing.
+pub(crate) fn check_front(front: &[u8], len: usize) -> Result<(), Error> {
+    check_as_long_as(front, len)?;
+    let (bodies, digested) = (Section::Bodies.range(front).0, digested_len(front));
+    // A front is told from a whole pack by being shorter than its digested part.
+    if front.len() < digested && bodies.checked_add(len - digested) == Some(front.len()) {
+        return Ok(());
+    }
+    Err(Error::malformed("the front of the pack is not what its header says"))
+}
+
+/// Proves what there is of a pack that has `len` bytes in all.
+fn check_as_long_as(pack: &[u8], len: usize) -> Result<(), Error> {
+    let header = check_header(pack, len)?;
     let count = header.section_count;
     if count < Section::ALL.len() as u32 || count > MAX_SECTIONS {
         return Err(Error::malformed(format!(
@@ -163,20 +197,20 @@ pub(crate) fn check(pack: &[u8]) -> Result<(), Error> {
         )));
     }
     let digested = header.digested_len as usize;
-    if digested > pack.len() {
+    if digested > len {
         return Err(Error::new(
             ErrorKind::Truncated,
-            format!("the pack is cut off: {} bytes of at least {digested}", pack.len()),
+            format!("the pack is cut off: {len} bytes of at least {digested}"),
         ));
     }
     let table_end = HEADER_LEN + count as usize * ENTRY_LEN;
-    if table_end > digested {
+    if table_end > digested || table_end > pack.len() {
         return Err(Error::malformed("header: the digested part ends within the section table"));
     }
-    check_tiling(&pack[..digested], table_end)
+    check_tiling(&pack[..digested.min(pack.len())], table_end, digested)
 }
 
-fn check_header(pack: &[u8]) -> Result<HeaderRecord, Error> {
+fn check_header(pack: &[u8], len: usize) -> Result<HeaderRecord, Error> {
     let known = pack.len().min(MAGIC.len());
     if pack[..known] != MAGIC[..known] {
         return Err(Error::new(ErrorKind::Foreign, "not a driven pack: the first bytes are others"));
@@ -198,16 +232,22 @@ fn check_header(pack: &[u8]) -> Result<HeaderRecord, Error> {
     if format == 0 || header.kind != KIND_RULES || header.flags != 0 || header.reserved != [0; 8] {
         return Err(Error::malformed("header: a version, kind or reserved field has no meaning"));
     }
-    if pack.len() > MAX_PACK {
+    if len > MAX_PACK {
         return Err(Error::malformed("a pack is shorter than 4 GiB"));
     }
     Ok(header)
 }
 
-/// Sections follow one another at aligned offsets, zeros between, and fill `pack` to its end.
-fn check_tiling(pack: &[u8], table_end: usize) -> Result<(), Error> {
+/// Sections follow one another at aligned offsets, the bodies last, zeros between, and fill the digested part.
+///
+/// Of a front, what is there of them.
+fn check_tiling(pack: &[u8], table_end: usize, digested: usize) -> Result<(), Error> {
     let mut end = table_end;
-    for (index, entry) in section_table(pack).iter().enumerate() {
+    let mut last_kind = Section::ALL.len() as u32 - 1;
+    let table = section_table(pack);
+    let bodies = Section::Bodies as usize;
+    for index in (0..table.len()).filter(|&index| index != bodies).chain([bodies]) {
+        let entry = table.at(index);
         let kind = entry.kind;
         match Section::ALL.get(index) {
             Some(&section) if kind == section as u32 && entry.flags == FLAG_CRITICAL => {}
@@ -217,7 +257,10 @@ fn check_tiling(pack: &[u8], table_end: usize) -> Result<(), Error> {
                     section.as_str()
                 )));
             }
-            None if entry.flags == 0 && kind >= Section::ALL.len() as u32 => {}
+            None if entry.flags == 0 && kind > last_kind => last_kind = kind,
+            None if entry.flags == 0 => {
+                return Err(Error::malformed(format!("section table: entry {index} is out of order")));
+            }
             None => {
                 return Err(Error::new(
                     ErrorKind::UnknownSection,
@@ -235,13 +278,13 @@ fn check_tiling(pack: &[u8], table_end: usize) -> Result<(), Error> {
         check_zeros(pack, end, start)?;
         end = start
             .checked_add(entry.len as usize)
-            .filter(|&end| end <= pack.len())
+            .filter(|&end| end <= digested && (index == bodies || end <= pack.len()))
             .ok_or_else(|| Error::malformed(format!("section table: entry {index} ends outside the pack")))?;
     }
-    if align_up(end) != pack.len() {
+    if align_up(end) != digested {
         return Err(Error::malformed("the digested part does not end with its last section"));
     }
-    check_zeros(pack, end, pack.len())
+    if pack.len() == digested { check_zeros(pack, end, digested) } else { Ok(()) }
 }
 
 fn check_zeros(pack: &[u8], start: usize, end: usize) -> Result<(), Error> {

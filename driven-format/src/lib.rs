@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod attestation;
 mod builder;
 mod constants;
 mod container;
@@ -40,7 +41,8 @@ mod tables;
 pub mod trust;
 mod wire;
 
-pub use builder::{PackBuilder, write_pack};
+pub use attestation::Attestation;
+pub use builder::{PackBuilder, write_attested, write_pack};
 pub use constants::constant_path;
 pub use container::{FORMAT_VERSION, MAGIC, MAX_PACK, SECTION_ALIGN, Section};
 pub use digest::file_hash;

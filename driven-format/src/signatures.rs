@@ -106,7 +106,7 @@ impl<'a> Tables<'a> {
         statement.extend_from_slice(&manifest.version().to_le_bytes());
         statement.extend_from_slice(&expires.to_le_bytes());
         statement.extend_from_slice(self.root_digest().as_bytes());
-        statement.extend_from_slice(&(self.digested_bytes().len() as u64).to_le_bytes());
+        statement.extend_from_slice(&(self.digested_len() as u64).to_le_bytes());
         statement
     }
 }

@@ -10,7 +10,8 @@ mod views;
 
 use alloc::format;
 
-use crate::container::{self, HEADER_LEN, Section, digested_len};
+use crate::attestation::Attestation;
+use crate::container::{self, HEADER_LEN, KIND_ATTESTATION, Section, digested_len};
 use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Activation, Capability, Category, StepKind};
@@ -24,6 +25,7 @@ use crate::sections::records::{
 use crate::wire::{Digest, Record, StrRef, Table};
 
 pub use views::{ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, WorkflowHead};
+pub(crate) use views::{PERSONA, RULE, WORKFLOW};
 
 /// The tables and names of a pack, proved; its bodies are not.
 #[derive(Clone, Copy)]
@@ -38,11 +40,24 @@ impl<'a> Tables<'a> {
     /// Proves the structure and the names of `pack`.
     pub fn check(pack: &'a [u8]) -> Result<Self, Error> {
         container::check(pack)?;
+        Tables::check_all(pack)
+    }
+
+    /// Proves the *front* of a pack that has `len` bytes in all: what stands before its bodies, and behind that what
+    /// follows its digested part. [`bodies`](Self::bodies) are not to be asked for then, nor what reads them.
+    #[doc(hidden)]
+    pub fn check_front(front: &'a [u8], len: usize) -> Result<Self, Error> {
+        container::check_front(front, len)?;
+        Tables::check_all(front)
+    }
+
+    fn check_all(pack: &'a [u8]) -> Result<Self, Error> {
         check_record_sizes(pack)?;
         let names = utf8(Section::Names.bytes(pack), "names")?;
         let tables = Tables::assume_checked(pack, names);
         Checker::new(tables).check()?;
         crate::signatures::check(tables.signature_bytes())?;
+        container::optional(pack, KIND_ATTESTATION).map(Attestation::read).transpose()?;
         Ok(tables)
     }
 
@@ -61,6 +76,12 @@ impl<'a> Tables<'a> {
         [Section::Names.range(pack), Section::Bodies.range(pack)]
     }
 
+    /// The length of the digested part by the header of bytes that were not checked, at least 64 of them.
+    #[doc(hidden)]
+    pub fn digested_len_of(pack: &[u8]) -> usize {
+        digested_len(pack)
+    }
+
     /// The bytes of the pack, signatures included.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
@@ -74,7 +95,12 @@ impl<'a> Tables<'a> {
 
     /// What follows the digested part.
     pub(crate) fn signature_bytes(&self) -> &'a [u8] {
-        &self.pack[digested_len(self.pack)..]
+        container::behind_digested(self.pack)
+    }
+
+    /// Length of the part that the digests cover, in bytes.
+    pub(crate) fn digested_len(&self) -> usize {
+        digested_len(self.pack)
     }
 
     /// The names area.
@@ -250,25 +276,14 @@ impl<'a> Tables<'a> {
         reference.of(self.names)
     }
 
-    /// Proves the root digest, which covers everything but the bodies, and the content digest.
+    /// Proves the root digest: the tables are what it names.
     ///
-    /// After this a body need only agree with its owner's stated digest.
+    /// After this a body and its outline need only agree with their owner's stated digest.
     pub fn check_root(&self) -> Result<(), Error> {
-        if digest::root(self.pack) != self.root_digest() {
-            return Err(Error::new(
-                ErrorKind::Digest,
-                "the tables do not have the root digest that the pack states",
-            ));
+        if digest::root(self.pack) == self.root_digest() {
+            return Ok(());
         }
-        if self.content_of_digests() != self.manifest_record().content {
-            return Err(Error::new(
-                ErrorKind::Digest,
-                "the rules do not have the content digest that the pack states",
-            ));
-        }
-        let found =
-            self.rules().all(|rule| self.find_rule(rule.id()).is_some_and(|found| found.row == rule.row));
-        if found { Ok(()) } else { Err(Error::malformed("ids: a rule is not found by its id")) }
+        Err(Error::new(ErrorKind::Digest, "the tables do not have the root digest that the pack states"))
     }
 
     /// The content digest, from the manifest and the digests as stated.
@@ -295,21 +310,44 @@ impl<'a> Tables<'a> {
         canonical.finish()
     }
 
-    /// Proves the digest of every body's owner. `bodies` is what [`checked_bodies`](Self::checked_bodies) gave.
-    pub fn check_owners(&self, bodies: &str) -> Result<(), Error> {
+    /// Proves what is derived from content: the digest of every rule, persona and workflow, the content digest, and
+    /// that every id finds its row. `bodies` is what [`checked_bodies`](Self::checked_bodies) gave.
+    pub fn check_content(&self, bodies: &str) -> Result<(), Error> {
+        if self.content_of_digests() != self.manifest_record().content {
+            return Err(Error::new(
+                ErrorKind::Digest,
+                "the rules do not have the content digest that the pack states",
+            ));
+        }
+        let found =
+            self.rules().all(|rule| self.find_rule(rule.id()).is_some_and(|found| found.row == rule.row));
+        if !found {
+            return Err(Error::malformed("ids: a rule is not found by its id"));
+        }
         let body = |start: u32, len: u32| slice_body(bodies, start, len);
+        let mut canonical = Canonical::new(views::RULE);
         for rule in self.rules() {
-            rule.check_digest(body(rule.record().body_start, rule.record().body_len)?)?;
+            let record = rule.record();
+            let digest = rule.compute_digest(body(record.body_start, record.body_len)?, &mut canonical);
+            agree(digest, rule.digest(), "rule", rule.id())?;
         }
+        let mut canonical = Canonical::new(views::PERSONA);
         for persona in self.personas() {
-            let digest = persona.compute_digest(body(persona.record.body_start, persona.record.body_len)?);
-            agree(digest, persona.digest(), "persona", persona.id())?;
+            let body = body(persona.record.body_start, persona.record.body_len)?;
+            agree(persona.compute_digest(body, &mut canonical), persona.digest(), "persona", persona.id())?;
         }
-        for workflow in self.workflows() {
-            let digest = workflow.compute_digest(body(workflow.record.body_start, workflow.record.body_len)?);
-            agree(digest, workflow.digest(), "workflow", workflow.id())?;
+        let mut canonical = Canonical::new(views::WORKFLOW);
+        for flow in self.workflows() {
+            let body = body(flow.record.body_start, flow.record.body_len)?;
+            agree(flow.compute_digest(body, &mut canonical), flow.digest(), "workflow", flow.id())?;
         }
         Ok(())
+    }
+
+    /// What the pack says that it was built from.
+    pub fn attestation(&self) -> Option<Attestation<'a>> {
+        let section = container::optional(self.pack, KIND_ATTESTATION)?;
+        Some(Attestation::read(section).expect("it was checked with the tables"))
     }
 }
 
@@ -452,7 +490,7 @@ impl<'a> Checker<'a> {
         let tables = &self.tables;
         let owners = tables.rule_count() + tables.persona_records().len() + tables.workflow_records().len();
         let ends = [
-            ("bodies", self.bodies, tables.bodies().len()),
+            ("bodies", self.bodies, Section::Bodies.range(tables.pack).1),
             ("lists", self.lists, tables.table::<StrRef>(Section::Lists).len()),
             ("outline", self.outline, tables.table::<OutlineRecord>(Section::Outline).len()),
             ("origins", self.origins, tables.table::<OriginRecord>(Section::Origins).len()),

@@ -23,7 +23,7 @@ pub(crate) fn embed(arguments: &Arguments) -> Result<TokenStream, Fault> {
     }
     let proved = tables.checked_bodies().and_then(|bodies| {
         tables.check_root()?;
-        tables.check_owners(bodies)?;
+        tables.check_content(bodies)?;
         Ok(bodies)
     });
     let bodies = proved.map_err(|err| at(format!("{shown}: {err}")))?;

@@ -49,7 +49,7 @@ impl<'a> Pack<'a> {
     /// Content that does not have the digests that the pack states.
     pub fn prove(self) -> Result<Proved<Self>, Error> {
         self.tables.check_root()?;
-        self.tables.check_owners(self.bodies)?;
+        self.tables.check_content(self.bodies)?;
         Ok(Proved(self))
     }
 
@@ -76,6 +76,11 @@ impl<'a> Pack<'a> {
     #[cfg(feature = "trust")]
     pub fn story(&self, policy: &crate::trust::Policy<'_>) -> crate::trust::Story {
         policy.judge(&self.tables, Some(self.bodies))
+    }
+
+    /// The bytes of the pack, signatures included.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.tables.bytes()
     }
 
     #[inline]
@@ -186,11 +191,6 @@ macro_rules! about {
                 self.tables.root_digest()
             }
 
-            /// The bytes of the pack, signatures included.
-            pub fn as_bytes(&self) -> &'a [u8] {
-                self.tables.bytes()
-            }
-
             /// Name and length in bytes of every section that this version knows.
             pub fn sections(&self) -> impl Iterator<Item = (Section, usize)> + use<'a> {
                 self.tables.sections().filter_map(|(section, _, _, len)| Some((section?, len)))
@@ -238,6 +238,17 @@ about!(LazyPack);
 #[derive(Clone, Copy)]
 pub struct LazyPack<'a> {
     tables: Tables<'a>,
+    bodies: Bodies<'a>,
+}
+
+/// Where the bodies of a lazy pack are.
+#[derive(Clone, Copy)]
+pub(crate) enum Bodies<'a> {
+    /// Behind the tables, as in any pack.
+    Here,
+    /// In a file that is read when they are; behind the tables there is nothing in their place.
+    #[cfg(feature = "std")]
+    InFile(&'a crate::map::FileBodies),
 }
 
 impl<'a> LazyPack<'a> {
@@ -246,13 +257,13 @@ impl<'a> LazyPack<'a> {
     /// # Errors
     /// As [`Pack::open`], but for faults in the bodies.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
-        Ok(LazyPack { tables: Tables::check(bytes)? })
+        Ok(LazyPack { tables: Tables::check(bytes)?, bodies: Bodies::Here })
     }
 
     /// Takes tables that were proved.
     #[cfg(feature = "std")]
-    pub(crate) const fn assume_proved(tables: Tables<'a>) -> Self {
-        LazyPack { tables }
+    pub(crate) const fn assume_proved(tables: Tables<'a>, bodies: Bodies<'a>) -> Self {
+        LazyPack { tables, bodies }
     }
 
     /// Proves the root digest, and with it every table; a body is proved against them when it is read.
@@ -295,27 +306,38 @@ impl<'a> LazyPack<'a> {
 
     /// The rule with this id.
     pub fn rule(&self, id: &str) -> Option<LazyRuleView<'a>> {
-        self.tables.find_rule(id).map(LazyRuleView::new)
+        self.tables.find_rule(id).map(self.view())
+    }
+
+    fn view(&self) -> impl Fn(RuleHead<'a>) -> LazyRuleView<'a> + Clone + use<'a> {
+        let bodies = self.bodies;
+        move |head| LazyRuleView::new(head, bodies)
     }
 
     /// All rules, by falling priority, then by id.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = LazyRuleView<'a>> + DoubleEndedIterator + use<'a> {
-        self.tables.rules().map(LazyRuleView::new)
+        self.tables.rules().map(self.view())
     }
 
     /// The rules that speak about a path, as [`Pack::for_path`].
     pub fn for_path<'p>(&self, path: &'p str) -> impl Iterator<Item = LazyRuleView<'a>> + use<'a, 'p> {
         let tables = self.tables;
         let rows = crate::query::bits(tables.path_words(path));
-        rows.filter_map(move |row| tables.rule_at(row)).map(LazyRuleView::new)
+        rows.filter_map(move |row| tables.rule_at(row)).map(self.view())
     }
 
     /// Proves all text.
     ///
+    /// Of a pack in a file also every digest, and that it is what was opened: all bodies are read for it.
+    ///
     /// # Errors
-    /// A body that is not UTF-8, or a range that cuts a character.
+    /// A body that is not UTF-8, or a range that cuts a character; a file that can't be read, or was changed.
     pub fn check_text(self) -> Result<Pack<'a>, Error> {
-        Ok(crate::map::with_proved_bodies(self.tables)?)
+        match self.bodies {
+            Bodies::Here => Ok(crate::map::with_proved_bodies(self.tables)?),
+            #[cfg(feature = "std")]
+            Bodies::InFile(file) => file.all(self.tables),
+        }
     }
 }
 

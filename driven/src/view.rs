@@ -8,6 +8,7 @@ use core::ops::Deref;
 use driven_format::{NodeKind, Nodes, OutlineNode, PersonaHead, RuleHead, WorkflowHead};
 
 use crate::error::Error;
+use crate::pack::Bodies;
 
 /// A rule with its body. Everything but the body and its parts comes from [`RuleHead`].
 #[derive(Clone, Copy)]
@@ -144,20 +145,28 @@ impl<'a> ItemView<'a> {
 #[derive(Clone, Copy)]
 pub struct LazyRuleView<'a> {
     head: RuleHead<'a>,
+    bodies: Bodies<'a>,
 }
 
 impl<'a> LazyRuleView<'a> {
-    pub(crate) fn new(head: RuleHead<'a>) -> Self {
-        LazyRuleView { head }
+    pub(crate) fn new(head: RuleHead<'a>, bodies: Bodies<'a>) -> Self {
+        LazyRuleView { head, bodies }
     }
 
     /// Proves the body, its outline and the rule's digest, and gives the rule.
     ///
     /// # Errors
-    /// A body that is not UTF-8, a range that cuts a character, or a wrong digest.
+    /// A body that is not UTF-8, a range that cuts a character, or a wrong digest; a file that can't be read.
     pub fn read(&self) -> Result<RuleView<'a>, Error> {
-        let body = self.head.check_body()?;
-        self.head.check_digest(body)?;
+        let body = match self.bodies {
+            Bodies::Here => {
+                let body = self.head.check_body()?;
+                self.head.check_digest(body)?;
+                body
+            }
+            #[cfg(feature = "std")]
+            Bodies::InFile(file) => file.body(&self.head)?,
+        };
         Ok(RuleView { head: self.head, text: body, base: self.head.body_range().start })
     }
 

@@ -81,6 +81,8 @@ fn describe(tables: &Tables<'_>, grant: driven::Capabilities) -> Value {
         "file_hash": file_hash(tables.bytes()).to_string(),
         "bytes": tables.bytes().len(),
         "sections": sections,
+        "built_from": tables.attestation().map(|said| json!({ "source": said.source.to_string(),
+            "repository": said.repository, "commit": said.commit, "builder": said.builder })),
         "signatures": signatures,
         "expires": tables.expires(),
     })
@@ -117,6 +119,13 @@ fn text(value: &Value, tables: &Tables<'_>) -> String {
             (true, true) => "granted by driven.toml",
         };
         line("capability", &format!("{name:<10}asked for by {by}; {verdict}"));
+    }
+    if let Some(said) = tables.attestation() {
+        line("built from", &said.source.to_string());
+        let more = [("repository", said.repository), ("commit", said.commit), ("builder", said.builder)];
+        for (key, value) in more.into_iter().filter(|(_, value)| !value.is_empty()) {
+            line(key, value);
+        }
     }
     for key in tables.signatures().iter() {
         line("signed by", &KeyId(key.key_id).to_string());

@@ -11,6 +11,11 @@ use crate::sections::records::{
 };
 use crate::wire::{Digest, StrRef, Table};
 
+/// The contexts of the digests of those who own bodies.
+pub(crate) const RULE: &str = "driven rule v1";
+pub(crate) const PERSONA: &str = "driven persona v1";
+pub(crate) const WORKFLOW: &str = "driven workflow v1";
+
 /// Strings in order, borrowed from the pack.
 #[derive(Clone, Copy)]
 pub struct StrList<'a> {
@@ -241,10 +246,14 @@ impl<'a> RuleHead<'a> {
 
     /// The body, once it was proved to be text that no range of the outline cuts.
     pub fn check_body(&self) -> Result<&'a str, Error> {
-        let bytes = &self.tables.bodies()[self.body_range()];
-        let body = utf8(bytes, "bodies")?;
-        outline::check(self.outline_records(), bytes, false)?;
-        Ok(body)
+        self.check_body_of(&self.tables.bodies()[self.body_range()])
+    }
+
+    /// As [`check_body`](Self::check_body), of a body that lies elsewhere.
+    pub fn check_body_of<'b>(&self, body: &'b [u8]) -> Result<&'b str, Error> {
+        let text = utf8(body, "bodies")?;
+        outline::check(self.outline_records(), body, false)?;
+        Ok(text)
     }
 
     /// Proves the body as [`check_body`](Self::check_body). Most bodies are ASCII, which is text and has no
@@ -261,12 +270,12 @@ impl<'a> RuleHead<'a> {
 
     /// Proves that the rule with this body has the digest that the pack states.
     pub fn check_digest(&self, body: &str) -> Result<(), Error> {
-        agree(self.compute_digest(body), self.digest(), "rule", self.id())
+        let found = self.compute_digest(body, &mut Canonical::new(RULE));
+        agree(found, self.digest(), "rule", self.id())
     }
 
-    /// The digest of its meaning with this body.
-    pub(crate) fn compute_digest(&self, body: &str) -> Digest {
-        let mut canonical = Canonical::new("driven rule v1");
+    /// The digest of its meaning with this body; `canonical` is one of [`RULE`].
+    pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
         canonical
             .text(self.id())
             .text(self.description())
@@ -356,8 +365,7 @@ impl<'a> PersonaHead<'a> {
         start..start + (self.record.body_len as usize)
     }
 
-    pub(crate) fn compute_digest(&self, body: &str) -> Digest {
-        let mut canonical = Canonical::new("driven persona v1");
+    pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
         canonical.text(self.id()).text(self.description()).text(self.role());
         canonical.texts(self.traits().iter()).texts(self.principles().iter());
         canonical.text(body).finish()
@@ -402,8 +410,7 @@ impl<'a> WorkflowHead<'a> {
         start..start + (self.record.body_len as usize)
     }
 
-    pub(crate) fn compute_digest(&self, body: &str) -> Digest {
-        let mut canonical = Canonical::new("driven workflow v1");
+    pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
         canonical.text(self.id()).text(self.description());
         canonical.number(u64::from(self.record.steps_len));
         for step in self.steps() {

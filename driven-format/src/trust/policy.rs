@@ -412,6 +412,6 @@ fn content(pack: &Tables<'_>, bodies: Option<&str>) -> Outcome {
     let Some(bodies) = bodies else {
         return Ok((Held::Yes, format!("digest {}; rules are proved as they are read", pack.root_digest())));
     };
-    pack.check_owners(bodies)?;
+    pack.check_content(bodies)?;
     Ok((Held::Yes, format!("digest {}, and that of every rule", pack.root_digest())))
 }

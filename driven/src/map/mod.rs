@@ -3,12 +3,18 @@
 //! Who owes what is `docs/SAFETY.md`; each block here answers its rules in order.
 
 #[cfg(feature = "std")]
+mod lazy;
+#[cfg(feature = "std")]
 mod owned;
 
 use driven_format::Tables;
 
 #[cfg(feature = "std")]
-pub use self::owned::{LazyPackBuf, PackBuf};
+pub(crate) use self::lazy::FileBodies;
+#[cfg(feature = "std")]
+pub use self::lazy::LazyPackBuf;
+#[cfg(feature = "std")]
+pub use self::owned::PackBuf;
 use crate::pack::Pack;
 
 /// Makes a pack of bytes that were proved before, in a constant and without work.
@@ -57,13 +63,16 @@ pub(crate) fn with_proved_bodies(tables: Tables<'_>) -> Result<Pack<'_>, driven_
 /// Makes a lazy pack of bytes that were proved before.
 ///
 /// # Safety
-/// `Tables::check` accepted exactly these bytes.
+/// `Tables::check` or `Tables::check_front` accepted exactly these bytes.
 #[cfg(feature = "std")]
-pub(crate) unsafe fn reopen_lazy(bytes: &[u8]) -> crate::pack::LazyPack<'_> {
+pub(crate) unsafe fn reopen_lazy<'a>(
+    bytes: &'a [u8],
+    bodies: crate::pack::Bodies<'a>,
+) -> crate::pack::LazyPack<'a> {
     let [names, _] = Tables::text_ranges(bytes);
     // SAFETY: `check` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
     let names = unsafe { text(bytes, names) };
-    crate::pack::LazyPack::assume_proved(Tables::assume_checked(bytes, names))
+    crate::pack::LazyPack::assume_proved(Tables::assume_checked(bytes, names), bodies)
 }
 
 /// # Safety
@@ -107,6 +116,6 @@ impl MappedPack {
     /// The pack; its bodies are proved as they are read.
     pub fn as_lazy(&self) -> crate::LazyPack<'_> {
         // SAFETY: `map` checked these bytes, and its caller vouches that they do not change.
-        unsafe { reopen_lazy(&self.map) }
+        unsafe { reopen_lazy(&self.map, crate::pack::Bodies::Here) }
     }
 }

@@ -1,4 +1,4 @@
-//! Packs that own their bytes, read from files.
+//! Packs that own all their bytes, read from files.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -6,11 +6,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use driven_format::{MAGIC, Tables};
+use driven_format::MAGIC;
 
-use super::{reopen, reopen_lazy};
+use super::reopen;
 use crate::error::Error;
-use crate::pack::{LazyPack, Pack};
+use crate::pack::Pack;
 
 /// A pack that owns its bytes; structure and all text are proved.
 ///
@@ -65,46 +65,9 @@ impl fmt::Debug for PackBuf {
     }
 }
 
-/// A pack that owns its bytes; tables and names are proved, bodies as they are read.
-pub struct LazyPackBuf(Vec<u8>);
-
-impl LazyPackBuf {
-    /// Reads a file and proves its tables and names.
-    ///
-    /// # Errors
-    /// A file that can't be read or is no pack; the error names it.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let bytes = read(path).map_err(|err| Error::io(path, err))?;
-        LazyPackBuf::from_vec(bytes).map_err(|err| err.in_file(path))
-    }
-
-    /// Proves the tables and names of bytes and keeps them.
-    ///
-    /// # Errors
-    /// Bytes that are no pack.
-    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, Error> {
-        Tables::check(&bytes)?;
-        Ok(LazyPackBuf(bytes))
-    }
-
-    /// The pack.
-    #[inline]
-    pub fn as_lazy(&self) -> LazyPack<'_> {
-        // SAFETY: `from_vec`, the only way to a `LazyPackBuf`, checked these bytes; nothing gives them out to be changed.
-        unsafe { reopen_lazy(&self.0) }
-    }
-}
-
-impl fmt::Debug for LazyPackBuf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_lazy().fmt(f)
-    }
-}
-
 /// Reads a file that may be a pack. One that does not begin as a pack does is read no further, so that a device
 /// or a huge foreign file costs nothing; a pack is shorter than 4 GiB.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let len = file.metadata()?.len().min(u64::from(u32::MAX));
     let mut bytes = Vec::new();

@@ -315,3 +315,74 @@ fn every_command_has_help_with_examples() {
     assert!(out.contains("_driven"), "{out}");
     project.expect(2, &["no-such-command"]);
 }
+
+#[test]
+fn a_pack_says_what_it_was_built_from_and_is_built_again() {
+    let project = Project::new();
+    project.write("rules/more/who.md", "---\nglobs: \"*.md\"\n---\nA persona stands beside it.\n");
+    project
+        .write("rules/pack.toml", "name = \"demo\"\nversion = 3\nfolders = { personas = \"../personas\" }\n");
+    project.write("personas/critic.md", "---\nrole: critic\n---\nLook twice.\n");
+    let attest =
+        ["--attest", "--repository", "https://example.org/r", "--commit", "0a1b", "--builder", "ci 7"];
+    project.expect(0, &[&["build", "rules", "-o", "rules.drv"], &attest[..]].concat());
+    project.expect(0, &["keygen", "release"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "release.key"]);
+    let (out, _) = project.expect(0, &["inspect", "rules.drv"]);
+    for line in ["repository     https://example.org/r", "commit         0a1b", "builder        ci 7"] {
+        assert!(out.contains(line), "{out}");
+    }
+    let (out, _) = project.expect(0, &["build", "rules", "--reproduce", "rules.drv"]);
+    assert!(out.contains("reproduced, digest"), "{out}");
+    // Elsewhere the same sources give the same bytes.
+    let other = Project::new();
+    fs::remove_dir_all(other.path("rules")).unwrap();
+    for file in [
+        "rules/more/who.md",
+        "rules/pack.toml",
+        "rules/errors.md",
+        "rules/style.md",
+        "personas/critic.md",
+        "rules.drv",
+    ] {
+        other.write(file, fs::read(project.path(file)).unwrap());
+    }
+    assert_eq!(other.json(0, &["build", "rules", "--reproduce", "rules.drv"])["reproduced"], true);
+    // What was changed is named.
+    for (file, text, expected) in [
+        ("rules/style.md", "Spell words out!\n", "rule style: another text or other keys"),
+        ("rules/new.md", "New.\n", "rule new: only in these sources"),
+        ("personas/critic.md", "---\nrole: critic\n---\nLook thrice.\n", "persona critic: another text"),
+        (
+            "rules/errors.md",
+            "---\nglobs: '*.rs'\ndescription: Errors\n---\n- Return them.\n",
+            "the content is the same",
+        ),
+    ] {
+        let changed = Project::new();
+        for kept in ["rules/more/who.md", "rules/pack.toml", "personas/critic.md", "rules.drv"] {
+            changed.write(kept, fs::read(project.path(kept)).unwrap());
+        }
+        changed.write(file, text);
+        let told = changed.json(1, &["build", "rules", "--reproduce", "rules.drv"]);
+        let told = told["differences"].to_string();
+        assert!(told.contains("sources: the pack says") && told.contains(expected), "{told}");
+    }
+    // A bent attestation is a bent pack; nothing hides in one.
+    let mut bytes = fs::read(project.path("rules.drv")).unwrap();
+    let at = bytes.windows(4).position(|word| word == b"0a1b").unwrap();
+    bytes[at] = b'1';
+    project.write("bent.drv", &bytes);
+    project.expect(2, &["verify", "bent.drv", "--key", "release.pub"]);
+    bytes[at] = b'\n';
+    project.write("bent.drv", &bytes);
+    assert!(project.expect(2, &["inspect", "bent.drv"]).1.contains("attestation"));
+    let hidden = ["build", "rules", "-o", "x.drv", "--attest", "--commit", "a\u{200b}b"];
+    project.expect(1, &hidden);
+    // Without one there is nothing to say, and still something to compare.
+    project.expect(0, &["build", "rules", "-o", "plain.drv"]);
+    project.expect(0, &["build", "rules", "--reproduce", "plain.drv"]);
+    project.write("rules/new.md", "New.\n");
+    let (out, _) = project.expect(1, &["build", "rules", "--reproduce", "plain.drv"]);
+    assert!(out.contains("does not say what it was built from"), "{out}");
+}

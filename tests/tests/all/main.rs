@@ -13,6 +13,7 @@ mod faults;
 mod format;
 mod harness;
 mod import;
+mod lazy;
 mod matching;
 mod outline;
 mod roundtrip;

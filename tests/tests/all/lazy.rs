@@ -1,0 +1,130 @@
+//! Packs in files: what changes underneath is refused when it is read, and never seen.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+
+use driven::{LazyPackBuf, Pack};
+use driven_format::{PackBuilder, Rule, Tables};
+
+/// Longer than what is read at once, bodies of all lengths.
+fn pack() -> Vec<u8> {
+    let mut builder = PackBuilder::new("house", 1);
+    for number in 0..30_usize {
+        let body = format!("# Rule {number}\n\n- {}\n", "Grüße, and text. ".repeat(number * 9));
+        builder = builder.rule(Rule::new(format!("rule-{number:02}"), body));
+    }
+    builder.rule(Rule::new("empty", "")).finish().unwrap()
+}
+
+fn on_disk(bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rules.drv");
+    fs::write(&path, bytes).unwrap();
+    (dir, path)
+}
+
+/// Writes into the file that is there, as no well-behaved program does.
+fn poke(path: &std::path::Path, at: u64, byte: u8) {
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(&[byte]).unwrap();
+}
+
+#[test]
+fn a_pack_in_a_file_says_what_the_pack_in_memory_says() {
+    let bytes = pack();
+    let (_dir, path) = on_disk(&bytes);
+    let (lazy, whole) = (LazyPackBuf::open(&path).unwrap(), Pack::open(&bytes).unwrap());
+    let lazy = lazy.as_lazy();
+    assert_eq!(lazy.len(), 31);
+    for rule in whole.rules() {
+        let found = lazy.rule(rule.id()).unwrap().read().unwrap();
+        assert_eq!(found.body(), rule.body());
+        assert_eq!(
+            found.items().map(|item| item.text()).collect::<Vec<_>>(),
+            rule.items().map(|item| item.text()).collect::<Vec<_>>()
+        );
+    }
+    assert_eq!(lazy.for_path("src/main.rs").count(), whole.for_path("src/main.rs").count());
+    assert_eq!(lazy.check_text().unwrap().as_bytes(), &bytes[..]);
+    assert!(lazy.prove().is_ok());
+    // A short one, and one whose table makes no sense.
+    let short = PackBuilder::new("house", 1).rule(Rule::new("a", "Text.\n")).finish().unwrap();
+    let (_dir, path) = on_disk(&short);
+    let lazy = LazyPackBuf::open(&path).unwrap();
+    assert_eq!(lazy.as_lazy().rule("a").unwrap().body().unwrap(), "Text.\n");
+    for at in 64 + 2 * 16 + 8..64 + 3 * 16 {
+        let mut bent = bytes.clone();
+        bent[at] ^= 0x80;
+        let (_dir, path) = on_disk(&bent);
+        let err = LazyPackBuf::open(&path).unwrap_err();
+        assert!(err.to_string().contains("rules.drv"), "{err}");
+    }
+}
+
+#[test]
+fn a_body_that_was_changed_is_refused_on_its_first_read() {
+    let bytes = pack();
+    let tables = Tables::check(&bytes).unwrap();
+    let [_, (bodies, _)] = Tables::text_ranges(&bytes);
+    for rule in tables.rules().filter(|rule| !rule.body_range().is_empty()) {
+        let range = rule.body_range();
+        for at in [range.start, range.start + range.len() / 2, range.end - 1] {
+            let (_dir, path) = on_disk(&bytes);
+            let changed = bytes[bodies + at] ^ 1;
+            // Before it is opened, and after.
+            let after = LazyPackBuf::open(&path).unwrap();
+            poke(&path, (bodies + at) as u64, changed);
+            let before = LazyPackBuf::open(&path).unwrap();
+            for lazy in [before.as_lazy(), after.as_lazy()] {
+                let err = lazy.rule(rule.id()).unwrap().read().unwrap_err();
+                assert!(matches!(err.code(), "pack-digest" | "pack-malformed"), "{err}");
+                assert!(err.to_string().contains("rules.drv"), "{err}");
+                assert!(lazy.check_text().is_err());
+                // The others are as they were.
+                assert!(lazy.rule("empty").unwrap().read().is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changes_underneath_never_gives_another_text() {
+    let bytes = pack();
+    let (dir, path) = on_disk(&bytes);
+    let lazy = LazyPackBuf::open(&path).unwrap();
+    let lazy = lazy.as_lazy();
+    let text = lazy.rule("rule-07").unwrap().body().unwrap();
+    let kept = text.to_owned();
+    let old = LazyPackBuf::open(&path).unwrap();
+    // Another pack in its place: this one still reads the file that it opened.
+    fs::write(dir.path().join("other"), b"no pack").unwrap();
+    fs::rename(dir.path().join("other"), &path).unwrap();
+    assert!(old.as_lazy().rule("rule-08").unwrap().read().is_ok());
+    // Zeros, and then nothing, in the file itself.
+    let (_dir, path) = on_disk(&bytes);
+    let other = LazyPackBuf::open(&path).unwrap();
+    fs::write(&path, vec![0; bytes.len()]).unwrap();
+    assert_eq!(other.as_lazy().rule("rule-09").unwrap().read().unwrap_err().code(), "pack-digest");
+    fs::write(&path, b"").unwrap();
+    assert_eq!(other.as_lazy().rule("rule-10").unwrap().read().unwrap_err().code(), "io");
+    assert!(other.as_lazy().prove().is_ok());
+    assert_eq!(text, kept);
+}
+
+#[test]
+fn many_read_one_pack_in_a_file_at_once() {
+    let bytes = pack();
+    let (_dir, path) = on_disk(&bytes);
+    let lazy = LazyPackBuf::open(&path).unwrap();
+    let whole = Pack::open(&bytes).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for rule in whole.rules() {
+                    assert_eq!(lazy.as_lazy().rule(rule.id()).unwrap().body().unwrap(), rule.body());
+                }
+            });
+        }
+    });
+}
