@@ -103,10 +103,10 @@ pub fn write_pack(set: &RuleSet) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// As [`PackBuilder::finish`]; and an attestation that is not printable ASCII.
 pub fn write_attested(set: &RuleSet, attestation: &Attestation<'_>) -> Result<Vec<u8>, Error> {
-    write(set, Some(attestation.render()?))
+    write(set, Some(&attestation.render()?))
 }
 
-fn write(set: &RuleSet, attestation: Option<String>) -> Result<Vec<u8>, Error> {
+fn write(set: &RuleSet, attestation: Option<&str>) -> Result<Vec<u8>, Error> {
     let mut rules: Vec<&Rule> = set.rules.iter().collect();
     rules.sort_by(|a, b| (Reverse(a.priority), &a.id).cmp(&(Reverse(b.priority), &b.id)));
     let mut personas: Vec<&Persona> = set.personas.iter().collect();
@@ -133,7 +133,7 @@ fn write(set: &RuleSet, attestation: Option<String>) -> Result<Vec<u8>, Error> {
     let ids = ids::build(&ids)?;
     let paths = writer.paths(&rules)?;
     let postings = writer.postings(&rules);
-    writer.assemble(manifest, [&ids, &paths, &postings], attestation.as_deref())
+    writer.assemble(manifest, [&ids, &paths, &postings], attestation)
 }
 
 fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), Error> {

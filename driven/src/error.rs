@@ -1,5 +1,6 @@
 //! The one error of this crate.
 
+use alloc::string::String;
 use core::fmt;
 
 #[cfg(feature = "std")]
@@ -17,6 +18,8 @@ pub enum ErrorKind {
     Digest,
     /// Not signed as was asked for.
     Trust,
+    /// There is no such rule.
+    NoRule,
 }
 
 /// Why a pack can't be opened or trusted.
@@ -28,6 +31,8 @@ enum Cause {
     Format(driven_format::Error),
     #[cfg(all(feature = "std", feature = "trust"))]
     WithoutRoot,
+    Changed,
+    NoRule(String),
     #[cfg(feature = "std")]
     InFile(PathBuf, driven_format::Error),
     #[cfg(feature = "std")]
@@ -46,6 +51,8 @@ impl Error {
             Cause::Io(..) => return ErrorKind::Io,
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => return ErrorKind::Trust,
+            Cause::Changed => return ErrorKind::Digest,
+            Cause::NoRule(_) => return ErrorKind::NoRule,
         };
         match format {
             Format::Digest => ErrorKind::Digest,
@@ -77,6 +84,8 @@ impl Error {
             Cause::Io(..) => "io",
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => "without-root",
+            Cause::Changed => "pack-changed",
+            Cause::NoRule(_) => "no-rule",
         }
     }
 
@@ -90,7 +99,17 @@ impl Error {
             Cause::Io(..) => "",
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => "judge by a root, or without a store",
+            Cause::Changed => "open the pack again, and find out who wrote to it",
+            Cause::NoRule(_) => "",
         }
+    }
+
+    pub(crate) fn changed() -> Self {
+        Error(Cause::Changed)
+    }
+
+    pub(crate) fn no_rule(id: &str) -> Self {
+        Error(Cause::NoRule(id.into()))
     }
 
     #[cfg(feature = "std")]
@@ -127,6 +146,8 @@ impl fmt::Display for Error {
             Cause::InFile(path, err) => write!(f, "{}: {err}", path.display()),
             #[cfg(feature = "std")]
             Cause::Io(path, err) => write!(f, "{}: {err}", path.display()),
+            Cause::Changed => f.write_str("the pack changed since it was opened"),
+            Cause::NoRule(id) => write!(f, "there is no rule `{}`", id.escape_debug()),
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => f.write_str("what is seen is kept by root, and the policy goes by a key"),
         }

@@ -42,6 +42,7 @@ extern crate std;
 
 mod embed;
 mod error;
+mod guard;
 mod layers;
 #[allow(unsafe_code)]
 mod map;
@@ -56,6 +57,7 @@ pub use driven_format::{
 };
 pub use embed::Embedded;
 pub use error::{Error, ErrorKind};
+pub use guard::{Guard, GuardCounts};
 pub use layers::{Layer, LayeredRule, Layers, Refused};
 #[cfg(feature = "mmap")]
 pub use map::MappedPack;

@@ -241,15 +241,8 @@ pub struct LazyPack<'a> {
     bodies: Bodies<'a>,
 }
 
-/// Where the bodies of a lazy pack are.
-#[derive(Clone, Copy)]
-pub(crate) enum Bodies<'a> {
-    /// Behind the tables, as in any pack.
-    Here,
-    /// In a file that is read when they are; behind the tables there is nothing in their place.
-    #[cfg(feature = "std")]
-    InFile(&'a crate::map::FileBodies),
-}
+/// The file that holds the bodies of a lazy pack, when they are not behind its tables.
+pub(crate) type Bodies<'a> = Option<&'a crate::map::FileBodies>;
 
 impl<'a> LazyPack<'a> {
     /// Proves the tables and names of `bytes`.
@@ -257,7 +250,7 @@ impl<'a> LazyPack<'a> {
     /// # Errors
     /// As [`Pack::open`], but for faults in the bodies.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
-        Ok(LazyPack { tables: Tables::check(bytes)?, bodies: Bodies::Here })
+        Ok(LazyPack { tables: Tables::check(bytes)?, bodies: None })
     }
 
     /// Takes tables that were proved.
@@ -334,9 +327,8 @@ impl<'a> LazyPack<'a> {
     /// A body that is not UTF-8, or a range that cuts a character; a file that can't be read, or was changed.
     pub fn check_text(self) -> Result<Pack<'a>, Error> {
         match self.bodies {
-            Bodies::Here => Ok(crate::map::with_proved_bodies(self.tables)?),
-            #[cfg(feature = "std")]
-            Bodies::InFile(file) => file.all(self.tables),
+            None => Ok(crate::map::with_proved_bodies(self.tables)?),
+            Some(file) => file.all(self.tables),
         }
     }
 }

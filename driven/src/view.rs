@@ -159,13 +159,12 @@ impl<'a> LazyRuleView<'a> {
     /// A body that is not UTF-8, a range that cuts a character, or a wrong digest; a file that can't be read.
     pub fn read(&self) -> Result<RuleView<'a>, Error> {
         let body = match self.bodies {
-            Bodies::Here => {
+            None => {
                 let body = self.head.check_body()?;
                 self.head.check_digest(body)?;
                 body
             }
-            #[cfg(feature = "std")]
-            Bodies::InFile(file) => file.body(&self.head)?,
+            Some(file) => file.body(&self.head)?,
         };
         Ok(RuleView { head: self.head, text: body, base: self.head.body_range().start })
     }

@@ -805,3 +805,112 @@ fn a_root_and_a_timestamp_take_signatures_from_elsewhere() {
     stamp.add_signature(&key(7).public_key(), made).unwrap();
     assert_eq!(stamp, by_key);
 }
+
+#[test]
+fn every_list_of_a_root_is_sorted_each_once() {
+    let mut root = first();
+    for number in [20, 21] {
+        let fingerprint = key(number).public_key().fingerprint();
+        root.revoked.push(Revocation { fingerprint, reason: "lost".into() });
+    }
+    for name in ["a", "b"] {
+        root.recoveries.push(Recovery { name: name.into(), version: 1, root: 1 });
+    }
+    let text = signed(&root, &[1, 2]).render();
+    assert!(SignedRoot::read(&text).is_ok());
+    for word in ["key ", "revoked ", "recover ", "signature "] {
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| line.starts_with(word)).unwrap();
+        for twice in [false, true] {
+            let mut other = lines.clone();
+            if twice {
+                other[at + 1] = other[at];
+            } else {
+                other.swap(at, at + 1);
+            }
+            let err = SignedRoot::read(&(other.join("\n") + "\n")).unwrap_err();
+            assert!(err.to_string().contains("sorted"), "{word}: {err}");
+        }
+    }
+    for roles in ["packs,root", "root,root", ""] {
+        assert!(
+            SignedRoot::read(&text.replacen(" root key 1", &format!(" {roles} key 1"), 1)).is_err(),
+            "{roles}"
+        );
+    }
+    let early =
+        text.replace(&format!("expires {}", render_time(NOW + 100 * DAY)), "expires 1970-01-01T00:00:00Z");
+    assert_ne!(early, text);
+    assert!(SignedRoot::read(&early).is_err());
+}
+
+#[test]
+fn copies_of_a_change_are_merged_and_other_versions_are_not() {
+    let (mut one, two) = (signed(&first(), &[1]), signed(&first(), &[2, 3]));
+    assert_eq!(one.signatures().len(), 1);
+    one.merge(&two).unwrap();
+    assert_eq!(one, signed(&first(), &[1, 2, 3]));
+    one.merge(&two).unwrap();
+    assert_eq!(one.signatures().len(), 3);
+    let other = signed(&Root { expires: 0, ..first() }, &[1]);
+    assert_eq!(kind(one.merge(&other)), ErrorKind::Root);
+    assert_eq!(one.signatures().len(), 3);
+    // What a copy says about a key that signed here already changes nothing.
+    let mut bent = signed(&first(), &[1]).render();
+    let at = bent.len() - 2;
+    bent.replace_range(at..=at, if bent.ends_with("0\n") { "1" } else { "0" });
+    one.merge(&SignedRoot::read(&bent).unwrap()).unwrap();
+    assert_eq!(one, signed(&first(), &[1, 2, 3]));
+}
+
+#[test]
+fn the_story_tells_versions_as_they_are() {
+    let (chain, mut state) = (chain(), State::default());
+    let policy = Policy::root(&chain);
+    assert!(taken(&policy, &pack(4)).contains("version 4; nothing is kept to compare with"));
+    assert!(taken(&policy.clone().state(&state), &pack(4)).contains("version 4; first use"));
+    state.accept(&chain, &tables(&pack(4)), None).unwrap();
+    let seen = policy.state(&state);
+    assert!(taken(&seen, &pack(4)).contains("ok P8  version 4, at least 4"));
+    assert!(taken(&seen, &pack(5)).contains("version 5, at least 4"));
+    let told = taken(&seen.clone().accept_version(3), &pack(3));
+    assert!(told.contains("-- P8  version 3, older than 4; accepted by name"), "{told}");
+    // An accepted version is not another content of the current one.
+    let stamp = stamp(&chain, &pack(4), NOW);
+    let other = sign_by(&pack_of("house", 4, "Other.\n"), &[4, 5], NOW + 10 * DAY);
+    let policy = Policy::root(&chain).now(NOW).timestamp(&stamp).accept_version(4);
+    assert_eq!(refused(&policy, &other), (ErrorKind::Equivocation, "P9"));
+    let policy = Policy::root(&chain).now(NOW).timestamp(&stamp).accept_version(3);
+    assert!(taken(&policy, &pack(3)).contains("version 4 is current; accepted by name"));
+}
+
+#[test]
+fn a_policy_gives_back_what_it_goes_by() {
+    let chain = chain();
+    let stamp = stamp(&chain, &pack(3), NOW);
+    let policy = Policy::root(&chain).timestamp(&stamp);
+    assert_eq!(policy.chain().unwrap().newest().digest(), chain.newest().digest());
+    assert_eq!(policy.given_timestamp(), Some(&stamp));
+    assert!(Policy::key(&key(4).public_key()).chain().is_none());
+    let unsigned = pack_of("house", 3, "Text.\n");
+    assert_eq!(kind(policy.check(&tables(&unsigned), None)), ErrorKind::Unsigned);
+    assert_eq!(format!("{:?}", key(4).public_key().id()), format!("KeyId({})", key(4).public_key().id()));
+    // Keys are named in what is told.
+    let by_other = sign_by(&unsigned, &[9], 0);
+    let told = policy.check(&tables(&by_other), None).unwrap_err().to_string();
+    assert!(told.contains("(key 4)") && told.contains(&key(9).public_key().id().to_string()), "{told}");
+}
+
+#[test]
+fn a_floor_that_a_root_recovers_to_keeps_its_content_when_it_is_the_same() {
+    let one = chain();
+    let mut state = State::default();
+    state.accept(&one, &tables(&pack(6)), None).unwrap();
+    let recover = |root: &mut Root| {
+        root.recoveries.push(Recovery { name: "house".into(), version: 6, root: root.version });
+    };
+    let two = then(&one, recover, &[1, 2]).unwrap();
+    assert!(state.floor(&two, "house").unwrap().digest.is_some());
+    let other = sign_by(&pack_of("house", 6, "Other.\n"), &[4, 5], 0);
+    assert_eq!(refused(&Policy::root(&two).state(&state), &other).0, ErrorKind::Equivocation);
+}

@@ -19,7 +19,7 @@ use driven_format::{MAGIC, RuleHead, Tables};
 use super::owned::{PackBuf, read};
 use super::reopen_lazy;
 use crate::error::Error;
-use crate::pack::{Bodies, LazyPack, Pack};
+use crate::pack::{LazyPack, Pack};
 
 /// What is read first: it holds the header and the longest section table.
 const FIRST: usize = 8192;
@@ -112,9 +112,8 @@ impl LazyPackBuf {
     /// The pack.
     #[inline]
     pub fn as_lazy(&self) -> LazyPack<'_> {
-        let bodies = self.bodies.as_ref().map_or(Bodies::Here, Bodies::InFile);
         // SAFETY: `open` and `from_vec` checked these bytes, and nothing gives them out to be changed.
-        unsafe { reopen_lazy(&self.bytes, bodies) }
+        unsafe { reopen_lazy(&self.bytes, self.bodies.as_ref()) }
     }
 }
 
@@ -154,10 +153,7 @@ impl FileBodies {
         let all = all.map_err(|err| err.in_file(&self.path))?;
         // The file may hold another pack by now, in which everything agrees.
         if all.as_pack().digest() != tables.root_digest() {
-            return Err(Error::io(
-                &self.path,
-                io::Error::other("it is another pack than the one that was opened"),
-            ));
+            return Err(Error::changed().in_file(&self.path));
         }
         Ok(self.all.get_or_init(|| all).as_pack())
     }

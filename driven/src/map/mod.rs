@@ -15,6 +15,8 @@ pub(crate) use self::lazy::FileBodies;
 pub use self::lazy::LazyPackBuf;
 #[cfg(feature = "std")]
 pub use self::owned::PackBuf;
+#[cfg(not(feature = "std"))]
+pub(crate) use self::without_files::FileBodies;
 use crate::pack::Pack;
 
 /// Makes a pack of bytes that were proved before, in a constant and without work.
@@ -113,9 +115,35 @@ impl MappedPack {
         Ok(MappedPack { map })
     }
 
+    /// The bytes of the file.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.map
+    }
+
     /// The pack; its bodies are proved as they are read.
     pub fn as_lazy(&self) -> crate::LazyPack<'_> {
         // SAFETY: `map` checked these bytes, and its caller vouches that they do not change.
-        unsafe { reopen_lazy(&self.map, crate::pack::Bodies::Here) }
+        unsafe { reopen_lazy(&self.map, None) }
+    }
+}
+
+/// Without files no bodies are in one.
+#[cfg(not(feature = "std"))]
+mod without_files {
+    use driven_format::{RuleHead, Tables};
+
+    use crate::error::Error;
+    use crate::pack::Pack;
+
+    pub(crate) enum FileBodies {}
+
+    impl FileBodies {
+        pub(crate) fn body(&self, _: &RuleHead<'_>) -> Result<&str, Error> {
+            match *self {}
+        }
+
+        pub(crate) fn all(&self, _: Tables<'_>) -> Result<Pack<'_>, Error> {
+            match *self {}
+        }
     }
 }

@@ -16,6 +16,9 @@ struct Scenario {
     code: i32,
 }
 
+/// A pack, the root that it is verified by, and more arguments.
+type Verified<'v> = (&'v str, &'v str, &'v [&'v str]);
+
 /// Packs, roots and timestamps, and every way in which a state changes.
 fn scenarios(project: &Project) -> Vec<Scenario> {
     for name in ["alice", "bob"] {
@@ -43,7 +46,7 @@ fn scenarios(project: &Project) -> Vec<Scenario> {
         let words = [&own[..], &[state.to_str().unwrap()], more].concat();
         words.into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    let states = |runs: &[(&str, &str, &[&str])]| {
+    let states = |runs: &[Verified<'_>]| {
         // What was kept by the scenario before is not to be known to this one.
         let _ = fs::remove_dir_all(project.path("kept"));
         fs::create_dir(project.path("kept")).unwrap();
@@ -54,7 +57,7 @@ fn scenarios(project: &Project) -> Vec<Scenario> {
         fs::read(project.path("kept/state")).ok()
     };
     let (one, two) = (["--timestamp", "1.stamp"], ["--timestamp", "2.stamp"]);
-    let all: [(&str, &[(&str, &str, &[&str])], (&str, &str, &[&str]), i32); 7] = [
+    let all: [(&str, &[Verified<'_>], Verified<'_>, i32); 7] = [
         ("first use", &[], ("1.drv", "old.root", &[]), 0),
         ("first use with a timestamp", &[], ("1.drv", "old.root", &one), 0),
         ("newer pack", &[("1.drv", "old.root", &[])], ("2.drv", "old.root", &[]), 0),
@@ -118,14 +121,14 @@ fn the_state_of_trust_is_the_old_one_or_the_new_one_whatever_fails() {
         assert!(names.iter().rposition(|name| *name == "fsync").unwrap() > at("rename"), "{names:?}");
         assert_eq!(names.iter().filter(|name| **name == "rename").count(), 1);
 
-        for number in 0..clean.calls.len() {
+        for (number, name) in names.iter().enumerate() {
             for fault in Fault::ALL {
-                if fault == Fault::Short && !matches!(names[number], "read" | "write") {
+                if fault == Fault::Short && !matches!(*name, "read" | "write") {
                     continue;
                 }
                 lay_out(&folder, old);
                 let ran = harness.run(&mut command(scenario), &folder, Some((number, fault)));
-                let told = format!("{}: {fault:?} at {number}, {}", scenario.name, names[number]);
+                let told = format!("{}: {fault:?} at {number}, {name}", scenario.name);
                 assert!(ran.fired, "{told}");
                 fired += 1;
                 let found = fs::read(&path).ok();
