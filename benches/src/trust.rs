@@ -4,8 +4,8 @@ use std::fs;
 use std::hint::black_box;
 
 use driven::{LazyPackBuf, Pack};
-use driven_format::{Section, Tables};
 use driven_format::trust::SecretKey;
+use driven_format::{Section, Tables};
 
 use crate::data::Set;
 use crate::harness::{contestant, race};
