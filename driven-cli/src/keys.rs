@@ -54,10 +54,10 @@ pub(crate) struct SignerArguments {
     #[arg(long, value_name = "PUB", requires = "key_command")]
     public_key: Option<PathBuf>,
     /// What the command may do besides reading files and asking agents on this machine
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = command_capability, requires = "key_command")]
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = command_capability)]
     key_command_may: Vec<Capability>,
     /// How long the command may take, in seconds: somebody may have to touch a token
-    #[arg(long, value_name = "SECONDS", default_value_t = MOST_SECONDS, requires = "key_command")]
+    #[arg(long, value_name = "SECONDS", default_value_t = MOST_SECONDS)]
     key_command_timeout: u64,
     /// Fail where this system can't contain the command
     #[arg(long)]

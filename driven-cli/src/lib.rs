@@ -159,9 +159,9 @@ fn confined(own: &OsString, arguments: &[OsString]) -> ExitCode {
         Becomes::Driven => run(&[std::slice::from_ref(own), &rest[..]].concat(), true),
         Becomes::Program => ended(Err(confine::become_program(&rest)), &mut output),
         Becomes::Probe => {
-            for pair in rest.chunks(2) {
-                let [word, arguments] = pair else { break };
-                let answer = confine::act(&word.to_string_lossy(), &arguments.to_string_lossy());
+            for act in rest.chunks(3) {
+                let [word, first, second] = act else { break };
+                let answer = confine::act(&word.to_string_lossy(), first, second);
                 output.line(&answer);
             }
             ended(Ok(Exit::Clean), &mut output)

@@ -40,8 +40,9 @@ pub(crate) fn read_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
 }
 
 impl Asked {
-    /// What `[trust]` of the `driven.toml` in `root` asks for; nothing when it has none.
+    /// What `[trust]` of the `driven.toml` in `root`, or the nearest above it, asks for; nothing when it has none.
     pub(crate) fn of_project(root: &Path) -> Result<Option<Self>, Failure> {
+        let root = &project_of(root);
         let Some(trust) = ProjectSettings::load(root)?.trust else { return Ok(None) };
         let TrustSettings { key, root: root_file, name, state, timestamp, allow_capped, grant: _ } = trust;
         let by = match (key, root_file) {
@@ -99,6 +100,19 @@ impl Asked {
         let is_first_use = admitted?.is_first_use;
         Ok(Told { story, is_first_use })
     }
+}
+
+/// The folder of the nearest `driven.toml`, from `root` upwards.
+fn project_of(root: &Path) -> PathBuf {
+    let whole = root.canonicalize().unwrap_or_else(|_| root.into());
+    let found = whole.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_path_buf);
+    // A path as it was given reads better in what is told.
+    found.filter(|found| *found != whole).unwrap_or_else(|| root.into())
+}
+
+/// Whether a project asks who signed.
+pub(crate) fn is_asked(root: &Path) -> Result<bool, Failure> {
+    Ok(ProjectSettings::load(&project_of(root))?.trust.is_some())
 }
 
 /// Refuses a ready-made pack that is not what `[trust]` of the `driven.toml` in `root` asks for.

@@ -115,6 +115,11 @@ impl<'a> Tables<'a> {
         Section::Bodies.bytes(self.pack)
     }
 
+    /// The bodies, unless this is a front, which has none.
+    pub(crate) fn bodies_here(&self) -> Option<&'a [u8]> {
+        (digested_len(self.pack) <= self.pack.len()).then(|| self.bodies())
+    }
+
     /// Proves that the bodies are UTF-8 and that no range of them cuts a character.
     ///
     /// Rule by rule, so that a body is still in the cache when its outline is looked at. Bodies lie end to end

@@ -42,7 +42,7 @@ pub struct Guard<'a> {
     bytes: &'a [u8],
     /// A copy of it, in the long run without the bodies.
     own: Vec<u8>,
-    /// The row at which the next step begins.
+    /// The part at which the next step begins: 0 for the tables, then the rules.
     next: AtomicUsize,
     proofs: AtomicU64,
     faults: AtomicU64,
@@ -111,38 +111,30 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// The first fault.
     pub fn check(&self) -> Result<(), Error> {
-        let tables = self.tables()?;
+        let tables = self.count_fault(self.tables())?;
         self.count(self.check_tables(&tables))?;
         for rule in tables.rules() {
             self.count(self.copy_of(&rule))?;
         }
-        let personas = tables.personas().map(|persona| (persona.id(), persona.body_range()));
-        let workflows = tables.workflows().map(|workflow| (workflow.id(), workflow.body_range()));
-        // Their digests are proved with the whole; where there are none the copy of the bodies is not needed.
-        if personas.len() + workflows.len() > 0 {
-            let copy = self.bytes.to_vec();
-            let proved = Tables::check(&copy).and_then(|tables| {
-                let bodies = tables.checked_bodies()?;
-                tables.check_content(bodies)
-            });
-            self.count(proved.map_err(Error::from))?;
-        }
-        Ok(())
+        self.check_rest(&tables)
     }
 
-    /// Proves the next so many rules, and the tables whenever it begins anew; says whether it came to the end.
+    /// Proves the tables, then the rules one after the other, then what is left, `parts` of them at a time; says
+    /// whether it came to the end, where it begins anew.
     ///
     /// # Errors
     /// The first fault; the next step goes on behind it.
-    pub fn step(&self, rules: usize) -> Result<bool, Error> {
-        let tables = self.tables()?;
-        for _ in 0..rules {
-            let row = self.next.fetch_add(1, Ordering::Relaxed);
-            if row == 0 {
+    pub fn step(&self, parts: usize) -> Result<bool, Error> {
+        for _ in 0..parts {
+            let part = self.next.fetch_add(1, Ordering::Relaxed);
+            let tables = self.count_fault(self.tables())?;
+            if part == 0 {
                 self.count(self.check_tables(&tables))?;
+                continue;
             }
-            let Some(rule) = tables.rule_at(u32::try_from(row).unwrap_or(u32::MAX)) else {
+            let Some(rule) = tables.rule_at(u32::try_from(part - 1).unwrap_or(u32::MAX)) else {
                 self.next.store(0, Ordering::Relaxed);
+                self.check_rest(&tables)?;
                 return Ok(true);
             };
             self.count(self.copy_of(&rule))?;
@@ -150,12 +142,25 @@ impl<'a> Guard<'a> {
         Ok(false)
     }
 
+    /// Personas and workflows, whose digests are proved with the whole.
+    fn check_rest(&self, tables: &Tables<'_>) -> Result<(), Error> {
+        if tables.personas().len() + tables.workflows().len() == 0 {
+            return Ok(());
+        }
+        let copy = self.bytes.to_vec();
+        let proved = Tables::check(&copy).and_then(|tables| {
+            let bodies = tables.checked_bodies()?;
+            tables.check_content(bodies)
+        });
+        self.count(proved.map_err(Error::from))
+    }
+
     /// The body of a rule: copied first, and the copy proved, so that what is read is what was proved.
     ///
     /// # Errors
     /// A rule that the pack does not have, or a fault.
     pub fn read(&self, id: &str) -> Result<String, Error> {
-        let tables = self.tables()?;
+        let tables = self.count_fault(self.tables())?;
         let rule = tables.find_rule(id).ok_or_else(|| Error::no_rule(id))?;
         self.count(self.copy_of(&rule))
     }
@@ -185,6 +190,11 @@ impl<'a> Guard<'a> {
         let copy = self.bytes[start + range.start..start + range.end].to_vec();
         rule.check_digest(rule.check_body_of(&copy)?)?;
         Ok(String::from_utf8(copy).expect("it was just found to be text"))
+    }
+
+    /// What is no proof of its own, and may be a fault.
+    fn count_fault<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        if outcome.is_err() { self.count(outcome) } else { outcome }
     }
 
     fn count<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {

@@ -47,7 +47,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "NAME", requires = "attest", default_value = "")]
     builder: String,
     /// Write nothing; say whether these sources give the bytes of this pack, signatures left out
-    #[arg(long, value_name = "PACK", conflicts_with_all = ["output", "key", "attest", "cap_lints"])]
+    #[arg(long, value_name = "PACK", conflicts_with_all = ["output", "key", "attest", "repository", "commit", "builder", "cap_lints"])]
     reproduce: Option<PathBuf>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Doctor {
 /// What a capability stands for, act by act.
 struct Trial {
     capability: Capability,
-    acts: Vec<(Act, String)>,
+    acts: Vec<(Act, OsString, OsString)>,
 }
 
 impl Doctor {
@@ -44,7 +44,7 @@ impl Doctor {
         let arguments: Vec<OsString> = trials
             .iter()
             .flat_map(|trial| &trial.acts)
-            .flat_map(|(act, argument)| [OsString::from(act.as_str()), OsString::from(argument)])
+            .flat_map(|(act, first, second)| [act.as_str().into(), first.clone(), second.clone()])
             .collect();
         let printed = confine::run_probe(&Profile::new(), &arguments)?;
         let printed = String::from_utf8_lossy(&printed).into_owned();
@@ -54,7 +54,7 @@ impl Doctor {
         let mut values = Vec::new();
         for Trial { capability, acts } in &trials {
             let tried: Vec<(&str, &str)> =
-                acts.iter().map(|(act, _)| (act.as_str(), answers.next().unwrap_or("no answer"))).collect();
+                acts.iter().map(|(act, ..)| (act.as_str(), answers.next().unwrap_or("no answer"))).collect();
             let refused = tried.iter().filter(|(_, answer)| is_refusal(answer)).count();
             let word = match refused {
                 0 => "not",
@@ -99,31 +99,32 @@ fn in_words(answer: &str) -> &str {
 }
 
 fn trials(folder: &Path, [connects, receives]: [String; 2]) -> Result<Vec<Trial>, Failure> {
-    let file = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let file = |name: &str| folder.join(name).into_os_string();
     for name in ["there", "gone", "moved", "linked"] {
         fs::write(folder.join(name), name).map_err(|err| Failure::io(folder, &err))?;
     }
-    let own = std::env::current_exe().unwrap_or_default().to_string_lossy().into_owned();
-    let two = |from: &str, to: &str| format!("{},{}", file(from), file(to));
+    let own = std::env::current_exe().unwrap_or_default().into_os_string();
+    let one = |act: Act, argument: OsString| (act, argument, OsString::new());
     let acts = |capability| match capability {
-        Capability::FsRead => vec![(Act::Read, file("there"))],
+        Capability::FsRead => vec![one(Act::Read, file("there"))],
         Capability::FsWrite => vec![
-            (Act::Write, file("there")),
-            (Act::Make, file("new")),
-            (Act::Remove, file("gone")),
-            (Act::Link, two("linked", "link")),
-            (Act::Rename, two("moved", "away")),
+            one(Act::Write, file("there")),
+            one(Act::Make, file("new")),
+            one(Act::Remove, file("gone")),
+            (Act::Link, file("linked"), file("link")),
+            (Act::Rename, file("moved"), file("away")),
+            one(Act::Mode, file("there")),
         ],
-        Capability::Exec => vec![(Act::Exec, own.clone())],
+        Capability::Exec => vec![one(Act::Exec, own.clone())],
         Capability::Net => vec![
-            (Act::Connect, connects.clone()),
-            (Act::Bind, "127.0.0.1:0".into()),
-            (Act::Udp, receives.clone()),
+            one(Act::Connect, connects.clone().into()),
+            one(Act::Bind, "127.0.0.1:0".into()),
+            one(Act::Udp, receives.clone().into()),
         ],
-        Capability::Env => vec![(Act::Environment, "PATH".into())],
-        Capability::Settings => vec![(Act::Write, file("there"))],
-        Capability::Secrets => vec![(Act::Read, file("there")), (Act::Environment, "HOME".into())],
-        _ => vec![(Act::Signal, std::process::id().to_string())],
+        Capability::Env => vec![one(Act::Environment, "PATH".into())],
+        Capability::Settings => vec![one(Act::Write, file("there"))],
+        Capability::Secrets => vec![one(Act::Read, file("there")), one(Act::Environment, "HOME".into())],
+        _ => vec![one(Act::Signal, std::process::id().to_string().into())],
     };
     Ok(Capability::ALL.iter().map(|&capability| Trial { capability, acts: acts(capability) }).collect())
 }

@@ -14,7 +14,7 @@ use driven_format::file_hash;
 use serde_json::{Value, json};
 
 use crate::output::Output;
-use crate::{Exit, Failure, Outcome, source};
+use crate::{Exit, Failure, Outcome, source, trusted};
 
 /// Write the rules out to every assistant's own files
 ///
@@ -128,7 +128,7 @@ impl Sync {
         let mut project = Project::look(&folder)?;
         // A check looks at everything, and what was let through once is not let through for good.
         // Neither is a pack that somebody must have signed: keys are revoked, and time runs out.
-        let signed = settings.trust.is_some() && !self.source()?.is_dir();
+        let signed = !self.source()?.is_dir() && trusted::is_asked(&self.root)?;
         let short = inputs.as_deref().filter(|_| !self.check && self.cap_lints.is_none() && !signed);
         if let Some(mut told) = short.and_then(|inputs| project.settled(inputs)) {
             told["changes"] = json!([]);

@@ -24,14 +24,27 @@ const MOST_FILES: u64 = 1024;
 
 pub(super) fn restrict(profile: &Profile) -> Result<Reach, Failure> {
     limit(profile)?;
-    let mut reach = Reach::Whole;
+    // A child does not outlive who would end it in time. Other threads of the parent do not count.
+    let death = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    death.map_err(|err| failed("the end of the parent", &err))?;
+    let mut reached = Vec::new();
+    // Where less must do, a layer that fails is one that does nothing.
     if profile.layers.landlock {
-        reach = reach.min(landlock(profile).map_err(|err| failed("Landlock", &err))?);
+        let reach = landlock(profile).map_err(|err| failed("Landlock", &err));
+        reached.push(if profile.required { reach? } else { reach.unwrap_or(Reach::Nothing) });
     }
     if profile.layers.seccomp {
-        reach = reach.min(seccomp(profile).map_err(|err| failed("seccomp", &err))?);
+        let reach = seccomp(profile).map_err(|err| failed("seccomp", &*err));
+        reached.push(if profile.required { reach? } else { reach.unwrap_or(Reach::Nothing) });
     }
-    Ok(reach)
+    let all = |one: Reach| reached.iter().all(|reach| *reach == one);
+    Ok(if all(Reach::Whole) {
+        Reach::Whole
+    } else if all(Reach::Nothing) {
+        Reach::Nothing
+    } else {
+        Reach::Partly
+    })
 }
 
 fn failed(layer: &str, err: &dyn std::fmt::Display) -> Failure {
@@ -60,9 +73,8 @@ fn limit(profile: &Profile) -> Result<(), Failure> {
 
 fn landlock(profile: &Profile) -> Result<Reach, RulesetError> {
     let reads = AccessFs::ReadFile | AccessFs::ReadDir;
-    // No devices, pipes, sockets or links are made.
-    let writes = reads
-        | AccessFs::WriteFile
+    // No devices, pipes, sockets or links are made, and writing is not reading.
+    let writes = AccessFs::WriteFile
         | AccessFs::Truncate
         | AccessFs::MakeReg
         | AccessFs::MakeDir
@@ -81,11 +93,16 @@ fn landlock(profile: &Profile) -> Result<Reach, RulesetError> {
         ruleset = ruleset.scope(Scope::AbstractUnixSocket)?;
     }
     let everywhere = [Path::new("/")];
+    let terminal = [Path::new("/dev/tty")];
     let status = ruleset
         .create()?
         .add_rules(path_beneath_rules(&profile.reads, reads))?
         .add_rules(path_beneath_rules(&profile.writes, writes))?
         .add_rules(path_beneath_rules(["/dev/null"], reads | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(
+            terminal.iter().filter(|_| profile.terminal),
+            reads | AccessFs::WriteFile | AccessFs::IoctlDev,
+        ))?
         .add_rules(path_beneath_rules(everywhere.iter().filter(|_| profile.runs), runs))?
         .restrict_self()?;
     Ok(match status.ruleset {
@@ -113,7 +130,16 @@ fn seccomp(profile: &Profile) -> Result<Reach, Box<dyn std::error::Error>> {
 fn refused(profile: &Profile) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = REACH_OUT.iter().map(|&call| (call, Vec::new())).collect();
     // Text that is put into the terminal's input is run by the shell that reads it.
-    rules.insert(libc::SYS_ioctl, vec![argument_is(1, libc::TIOCSTI)?]);
+    rules.insert(libc::SYS_ioctl, vec![argument_is(1, libc::TIOCSTI)?, argument_is(1, libc::TIOCLINUX)?]);
+    // What a file is called by its owner and its times is written too, and Landlock does not see it.
+    if !profile.writes.iter().any(|path| path == Path::new("/")) {
+        rules.extend(METADATA.iter().map(|&call| (call, Vec::new())));
+    }
+    // Limits and places in the queue, of others.
+    for call in OF_A_PROCESS {
+        let of = |pid: u32| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, pid.into());
+        rules.insert(*call, vec![SeccompRule::new(vec![of(0)?, of(std::process::id())?])?]);
+    }
     let mut clone = vec![argument_has(0, libc::CLONE_NEWUSER.unsigned_abs().into())?];
     match profile.sockets {
         Sockets::None => rules.extend(SOCKETS.iter().map(|&call| (call, Vec::new()))),
@@ -152,7 +178,8 @@ fn argument_has(index: u8, bits: u64) -> Result<SeccompRule, seccompiler::Backen
     SeccompRule::new(vec![has])
 }
 
-/// The same calls under the numbers that they have in programs of the x32 kind, which a filter of calls would miss.
+/// The same calls under the numbers that they have in programs of the x32 kind, which a filter of calls would miss:
+/// their own, and those that old kernels take for them.
 #[cfg(target_arch = "x86_64")]
 fn with_x32(rules: Rules) -> Rules {
     const X32: i64 = 0x4000_0000;
@@ -166,11 +193,17 @@ fn with_x32(rules: Rules) -> Rules {
         (libc::SYS_ioctl, 514),
         (libc::SYS_sendmsg, 518),
         (libc::SYS_sendmmsg, 538),
+        (libc::SYS_rt_sigqueueinfo, 524),
+        (libc::SYS_rt_tgsigqueueinfo, 536),
+        (libc::SYS_kexec_load, 528),
     ];
     let mut all = rules.clone();
     for (call, conditions) in rules {
-        let number = other.iter().find(|(own, _)| *own == call).map_or(call, |(_, number)| *number);
-        all.insert(X32 | number, conditions);
+        all.insert(X32 | call, conditions.clone());
+        if let Some((_, number)) = other.iter().find(|(own, _)| *own == call) {
+            all.insert(X32 | number, conditions.clone());
+            all.insert(*number, conditions);
+        }
     }
     all
 }
@@ -222,6 +255,54 @@ const REACH_OUT: &[i64] = &[
     libc::SYS_clock_settime,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
+    // Memory and queues that outlive the child, and other processes' places.
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_mq_open,
+    libc::SYS_setpriority,
+    libc::SYS_ioprio_set,
+];
+
+/// Whose first argument is a process.
+const OF_A_PROCESS: &[i64] = &[
+    libc::SYS_prlimit64,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setaffinity,
+];
+
+/// Modes, owners, times and attributes of files.
+const METADATA: &[i64] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    // setxattrat, removexattrat, file_setattr: the same numbers everywhere.
+    463,
+    466,
+    469,
 ];
 
 const SOCKETS: &[i64] = &[
@@ -244,8 +325,17 @@ const RUNS: &[i64] = &[
     libc::SYS_fork,
     libc::SYS_vfork,
     libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_pidfd_send_signal,
 ];
 
 #[cfg(not(target_arch = "x86_64"))]
-const RUNS: &[i64] = &[libc::SYS_execve, libc::SYS_execveat, libc::SYS_tkill, libc::SYS_pidfd_send_signal];
+const RUNS: &[i64] = &[
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_send_signal,
+];

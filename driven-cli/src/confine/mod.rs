@@ -10,7 +10,7 @@ mod probe;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -29,6 +29,7 @@ const MOST_OUTPUT: u64 = 64 * 1024;
 
 /// What a child may do; all else is taken from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each takes something away by itself")]
 pub(crate) struct Profile {
     /// Files and folders that it may read, with what is below them.
     pub(crate) reads: Vec<PathBuf>,
@@ -37,6 +38,8 @@ pub(crate) struct Profile {
     /// Whether it may start other programs.
     pub(crate) runs: bool,
     pub(crate) sockets: Sockets,
+    /// Whether it may ask at the terminal.
+    pub(crate) terminal: bool,
     /// Whether it keeps the environment.
     pub(crate) environment: bool,
     pub(crate) limits: Limits,
@@ -87,6 +90,7 @@ impl Profile {
             writes: Vec::new(),
             runs: false,
             sockets: Sockets::None,
+            terminal: false,
             environment: false,
             limits: Limits { seconds: 60, memory: 2 << 30, file: 256 << 20 },
             layers: Layers { landlock: true, seccomp: true },
@@ -95,14 +99,14 @@ impl Profile {
     }
 
     fn to_json(&self) -> Value {
-        let paths = |paths: &[PathBuf]| -> Vec<Value> {
-            paths.iter().map(|path| path.to_string_lossy().into()).collect()
-        };
+        let paths =
+            |paths: &[PathBuf]| -> Vec<Value> { paths.iter().map(|path| path_to_json(path)).collect() };
         json!({
             "reads": paths(&self.reads),
             "writes": paths(&self.writes),
             "runs": self.runs,
             "sockets": self.sockets.as_str(),
+            "terminal": self.terminal,
             "environment": self.environment,
             "limits": [self.limits.seconds, self.limits.memory, self.limits.file],
             "layers": [self.layers.landlock, self.layers.seccomp],
@@ -114,7 +118,7 @@ impl Profile {
     fn from_json(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
         let paths = |key: &str| -> Option<Vec<PathBuf>> {
-            value[key].as_array()?.iter().map(|path| path.as_str().map(PathBuf::from)).collect()
+            value[key].as_array()?.iter().map(path_from_json).collect()
         };
         let limit = |at: usize| value["limits"][at].as_u64();
         Some(Profile {
@@ -122,6 +126,7 @@ impl Profile {
             writes: paths("writes")?,
             runs: value["runs"].as_bool()?,
             sockets: Sockets::from_word(value["sockets"].as_str()?)?,
+            terminal: value["terminal"].as_bool()?,
             environment: value["environment"].as_bool()?,
             limits: Limits { seconds: limit(0)?, memory: limit(1)?, file: limit(2)? },
             layers: Layers {
@@ -131,6 +136,31 @@ impl Profile {
             required: value["required"].as_bool()?,
         })
     }
+}
+
+/// A path as text, or as its bytes where it is none.
+fn path_to_json(path: &Path) -> Value {
+    path.to_str().map_or_else(|| json!(path.as_os_str().as_encoded_bytes()), Value::from)
+}
+
+fn path_from_json(value: &Value) -> Option<PathBuf> {
+    if let Some(text) = value.as_str() {
+        return Some(text.into());
+    }
+    let bytes: Option<Vec<u8>> =
+        value.as_array()?.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
+    path_of_bytes(bytes?)
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)]
+fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    Some(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    String::from_utf8(bytes).ok().map(PathBuf::from)
 }
 
 impl Sockets {
@@ -170,6 +200,9 @@ fn child(profile: &Profile, becomes: Becomes, arguments: &[OsString]) -> Result<
     let own = std::env::current_exe()
         .map_err(|err| Failure::new("io", format!("this program can't find itself: {err}")))?;
     let word = Becomes::ALL.iter().find(|(one, _)| *one as u8 == becomes as u8).map_or("", |(_, word)| word);
+    // What this process was given open, and did not ask for, is not passed on.
+    #[cfg(unix)]
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
     let mut command = Command::new(own);
     command.arg(CONFINED).arg(profile.to_json().to_string()).arg(word).args(arguments);
     if !profile.environment {
@@ -186,14 +219,15 @@ pub(crate) fn run_again(profile: &Profile, arguments: &[OsString]) -> Result<Exi
     let mut child = child(profile, Becomes::Driven, arguments)?.spawn().map_err(|err| not_started(&err))?;
     let status = wait(&mut child, profile)?;
     match status.code() {
-        Some(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(2))),
+        Some(code) => Ok(ExitCode::from(u8::try_from(code).ok().filter(|code| *code <= 2).unwrap_or(2))),
         None => Err(ended(status, profile)),
     }
 }
 
 /// Runs another program in a child, gives it `input`, and takes what it prints; its stderr is this one.
 pub(crate) fn run_program(profile: &Profile, words: &[OsString], input: &[u8]) -> Result<Vec<u8>, Failure> {
-    collect(profile, Becomes::Program, words, input)
+    let profile = Profile { terminal: !leads_a_group(), ..profile.clone() };
+    collect(&profile, Becomes::Program, words, input)
 }
 
 /// Tries acts in a child, and takes what it prints.
@@ -239,7 +273,8 @@ fn collect(
     let status = wait_for(&mut child, left, profile)?;
     match status.code() {
         Some(0) => Ok(printed),
-        Some(code) => Err(Failure::new("child", format!("the child ended with {code}"))),
+        Some(code) => Err(Failure::new("child", format!("the child ended with {code}"))
+            .hint("what it says stands above; it can write nowhere and ask nobody outside unless it is let")),
         None => Err(ended(status, profile)),
     }
 }
@@ -328,8 +363,9 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<(Becomes, Vec<OsString>), 
         return Err(Failure::new("sandbox", "this system can't enforce all that the sandbox asks for")
             .hint("`driven doctor` says what it can"));
     }
-    if asked && reach == Reach::Nothing && matches!(becomes, Becomes::Driven | Becomes::Program) {
-        eprintln!("warning: this system enforces nothing of the sandbox; see `driven doctor`");
+    if asked && reach < Reach::Whole && matches!(becomes, Becomes::Driven | Becomes::Program) {
+        let how_much = if reach == Reach::Nothing { "nothing" } else { "only a part" };
+        eprintln!("warning: this system enforces {how_much} of the sandbox; see `driven doctor`");
     }
     Ok((becomes, rest.to_vec()))
 }
@@ -373,12 +409,17 @@ mod tests {
 
     #[test]
     fn a_profile_comes_through_whole_or_not_at_all() {
+        #[cfg(unix)]
+        let strange = path_of_bytes(b"/n\xff".to_vec()).expect("bytes are a path");
+        #[cfg(not(unix))]
+        let strange = PathBuf::from("/n");
         let profile = Profile {
-            reads: vec!["/a b".into()],
+            reads: vec!["/a b".into(), strange],
             writes: vec!["/c".into(), "/d".into()],
             runs: true,
             sockets: Sockets::Local,
             required: true,
+            terminal: true,
             layers: Layers { landlock: false, seccomp: true },
             ..Profile::new()
         };

@@ -1,9 +1,9 @@
 //! Acts that a confined child tries, to learn from the kernel's own answer what is enforced.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -23,10 +23,11 @@ pub(crate) enum Act {
     Signal,
     Thread,
     Environment,
+    Mode,
 }
 
 impl Act {
-    const ALL: [(Act, &str); 13] = [
+    const ALL: [(Act, &str); 14] = [
         (Act::Read, "read"),
         (Act::Write, "write"),
         (Act::Make, "make"),
@@ -40,6 +41,7 @@ impl Act {
         (Act::Signal, "signal"),
         (Act::Thread, "thread"),
         (Act::Environment, "environment"),
+        (Act::Mode, "mode"),
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -51,18 +53,17 @@ impl Act {
     }
 }
 
-/// Tries an act with its arguments, as `ACT ARGUMENT,ARGUMENT`; gives `done` or the number of the error.
-pub(crate) fn act(word: &str, arguments: &str) -> String {
+/// Tries an act with its two arguments; gives `done` or the number of the error.
+pub(crate) fn act(word: &str, first: &OsStr, second: &OsStr) -> String {
     let Some(act) = Act::from_word(word) else { return "no such act".into() };
-    let mut arguments = arguments.split(',');
-    let mut next = || arguments.next().unwrap_or_default();
-    match tried(act, next(), next()) {
+    match tried(act, first, second) {
         Ok(()) => "done".into(),
         Err(err) => err.raw_os_error().map_or_else(|| err.to_string(), |number| number.to_string()),
     }
 }
 
-fn tried(act: Act, first: &str, second: &str) -> io::Result<()> {
+fn tried(act: Act, first: &OsStr, second: &OsStr) -> io::Result<()> {
+    let text = first.to_string_lossy();
     match act {
         Act::Read => fs::read(first).map(|_| ()),
         Act::Write => fs::OpenOptions::new().append(true).open(first).map(|_| ()),
@@ -70,13 +71,14 @@ fn tried(act: Act, first: &str, second: &str) -> io::Result<()> {
         Act::Remove => fs::remove_file(first),
         Act::Link => fs::hard_link(first, second),
         Act::Rename => fs::rename(first, second),
-        Act::Connect => TcpStream::connect(first).map(|_| ()),
-        Act::Bind => TcpListener::bind(first).map(|_| ()),
-        Act::Udp => UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", first).map(|_| ()),
+        Act::Connect => TcpStream::connect(&*text).map(|_| ()),
+        Act::Bind => TcpListener::bind(&*text).map(|_| ()),
+        Act::Udp => UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", &*text).map(|_| ()),
+        Act::Mode => fs::set_permissions(first, fs::metadata(first)?.permissions()),
         Act::Exec => Command::new(first).status().map(|_| ()),
-        Act::Signal => signal(first),
+        Act::Signal => signal(&text),
         Act::Thread => thread::Builder::new().spawn(|| ())?.join().map_err(|_| io::Error::other("panicked")),
-        Act::Environment => match std::env::var_os(Path::new(first)) {
+        Act::Environment => match std::env::var_os(first) {
             Some(_) => Ok(()),
             None => Err(io::Error::other("not there")),
         },

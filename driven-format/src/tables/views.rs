@@ -3,7 +3,7 @@
 use super::{Tables, agree, utf8};
 use crate::container::Section;
 use crate::digest::{Canonical, strings};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::{Activation, Capabilities, Category, RULE_LISTS, StepKind};
 use crate::sections::outline::{self, Nodes, OutlineRecord};
 use crate::sections::records::{
@@ -246,7 +246,14 @@ impl<'a> RuleHead<'a> {
 
     /// The body, once it was proved to be text that no range of the outline cuts.
     pub fn check_body(&self) -> Result<&'a str, Error> {
-        self.check_body_of(&self.tables.bodies()[self.body_range()])
+        // Of a front the bodies are elsewhere.
+        let Some(bodies) = self.tables.bodies_here() else {
+            return Err(Error::new(
+                ErrorKind::Truncated,
+                "the bodies of this pack are in its file: read the rule",
+            ));
+        };
+        self.check_body_of(&bodies[self.body_range()])
     }
 
     /// As [`check_body`](Self::check_body), of a body that lies elsewhere.

@@ -46,6 +46,8 @@ fn a_pack_in_a_file_says_what_the_pack_in_memory_says() {
         );
     }
     assert_eq!(lazy.for_path("src/main.rs").count(), whole.for_path("src/main.rs").count());
+    // The body that lies behind the tables is not there to be asked.
+    assert_eq!(lazy.rule("rule-07").unwrap().check_body().unwrap_err().code(), "pack-truncated");
     assert_eq!(lazy.check_text().unwrap().as_bytes(), &bytes[..]);
     assert!(lazy.prove().is_ok());
     // A short one, and one whose table makes no sense.

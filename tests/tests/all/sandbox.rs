@@ -15,7 +15,7 @@ const SECCOMP: bool = true;
 
 fn profile(inside: &Path, [landlock, seccomp]: [bool; 2]) -> Value {
     json!({
-        "reads": [inside], "writes": [inside], "runs": false, "sockets": "none", "environment": false,
+        "reads": [inside], "writes": [inside], "runs": false, "sockets": "none", "terminal": false, "environment": false,
         "limits": [20, 1_u64 << 31, 1 << 20], "layers": [landlock, seccomp], "required": false,
     })
 }
@@ -77,8 +77,15 @@ fn tried(layers: [bool; 2]) -> BTreeMap<&'static str, String> {
         ("udp", "udp", receiver.local_addr().unwrap().to_string()),
         ("exec", "exec", "/bin/sh".into()),
         ("signal", "signal", std::process::id().to_string()),
+        ("mode", "mode", path("out/secret")),
     ];
-    let arguments: Vec<&str> = acts.iter().flat_map(|(_, act, argument)| [*act, argument]).collect();
+    let arguments: Vec<&str> = acts
+        .iter()
+        .flat_map(|(_, act, argument)| {
+            let (first, second) = argument.split_once(',').unwrap_or((argument, ""));
+            [*act, first, second]
+        })
+        .collect();
     let output = confined(&profile(&folder.path().join("in"), layers), "probe", &arguments);
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
@@ -130,7 +137,7 @@ fn all(tried: &BTreeMap<&str, String>, names: &[&str], who: &str) {
 #[test]
 fn without_a_layer_every_act_is_done() {
     let tried = tried([false, false]);
-    assert_eq!(tried.len(), 22);
+    assert_eq!(tried.len(), 23);
     all(&tried, &tried.keys().copied().collect::<Vec<_>>(), "nobody");
 }
 
@@ -144,7 +151,7 @@ fn landlock_alone_keeps_files_programs_and_tcp() {
     all(&tried, &FILES, "Landlock");
     all(&tried, &["connect", "bind", "exec"], "Landlock");
     // Datagrams are beyond the Landlock of this kernel; signals it refuses with the error of seccomp.
-    all(&tried, &["udp"], "nobody");
+    all(&tried, &["udp", "mode"], "nobody");
     assert_eq!(tried["signal"], "1");
 }
 
@@ -156,7 +163,7 @@ fn seccomp_alone_keeps_sockets_programs_and_signals() {
     let tried = tried([false, SECCOMP]);
     all(&tried, &INSIDE, "nobody");
     all(&tried, &FILES, "nobody");
-    all(&tried, &["connect", "bind", "udp", "exec", "signal"], "seccomp");
+    all(&tried, &["connect", "bind", "udp", "exec", "signal", "mode"], "seccomp");
 }
 
 #[test]
@@ -167,7 +174,7 @@ fn both_layers_keep_all() {
     let tried = tried([LANDLOCK, SECCOMP]);
     all(&tried, &INSIDE, "nobody");
     all(&tried, &FILES, "Landlock");
-    all(&tried, &["connect", "bind", "udp", "exec", "signal"], "seccomp");
+    all(&tried, &["connect", "bind", "udp", "exec", "signal", "mode"], "seccomp");
     let output = Command::new(binary()).args(["doctor", "--require-sandbox"]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && told.lines().all(|line| line.contains("enforced")), "{told}");
@@ -260,6 +267,30 @@ fn a_command_that_signs_nothing_changes_nothing() {
         let (_, err) = project.expect(2, &[&SIGN[..], more].concat());
         assert!(err.contains(expected), "{script}: {err}");
         assert_eq!(fs::read(project.path("rules.drv")).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_command_is_given_nothing_that_is_open_and_can_change_no_file() {
+    // A descriptor that the shell left open, and the mode of a file, which Landlock does not see.
+    let project = with_command("echo x >&9; chmod 777 rules.drv; exit 0");
+    project.write("nine", "");
+    let line = format!(
+        "{} {} '{}' {} {} 9>>nine",
+        binary().display(),
+        SIGN[..3].join(" "),
+        SIGN[3],
+        SIGN[4],
+        SIGN[5]
+    );
+    let mut shell = Command::new("/bin/sh");
+    let before = fs::metadata(project.path("rules.drv")).unwrap().permissions();
+    let output = shell.args(["-c", &line]).current_dir(project.path("")).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert_eq!(fs::read(project.path("nine")).unwrap(), b"", "{told}");
+    if has("mode", "seccomp") {
+        assert_eq!(fs::metadata(project.path("rules.drv")).unwrap().permissions(), before);
     }
 }
 

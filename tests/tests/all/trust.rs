@@ -332,6 +332,19 @@ fn a_project_says_whose_packs_it_takes_and_every_command_that_takes_one_asks() {
     fs::copy(project.path("vendor.drv"), project.path("half.drv")).unwrap();
     project.expect(0, &["sign", "vendor.drv", "--key", "carol.key"]);
     all(0, "");
+    // From a folder below the project too.
+    fs::create_dir_all(project.path("sub/deep")).unwrap();
+    let below = |pack: &str| {
+        let mut command = Command::new(crate::harness::binary());
+        command
+            .args(["match", pack, "a.rs"])
+            .current_dir(project.path("sub/deep"))
+            .output()
+            .unwrap()
+            .status
+            .code()
+    };
+    assert_eq!([below("../../vendor.drv"), below("../../half.drv")], [Some(0), Some(2)]);
     // Going by what sync wrote last time would let a pack in that was revoked since.
     let (out, _) = project.expect(0, commands[0]);
     assert!(out.contains("cursor"), "{out}");
