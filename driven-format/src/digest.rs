@@ -13,33 +13,57 @@ use crate::wire::{Digest, StrRef, Table};
 
 /// Takes tagged fields, each length before what it measures.
 ///
-/// They are laid out and hashed in one go: BLAKE3 then works on as many blocks at once as the processor can, which
-/// for a body gains more than its copy costs.
+/// Of many sequences each is laid out and hashed in one go: BLAKE3 then works on as many blocks at once as the
+/// processor can, which for a body gains more than its copy costs. One alone is fed as it comes, and nothing is
+/// allocated.
 pub(crate) struct Canonical {
-    bytes: Vec<u8>,
-    context_len: usize,
+    sink: Sink,
+}
+
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack of one function")]
+enum Sink {
+    Fed(blake3::Hasher),
+    LaidOut { bytes: Vec<u8>, context_len: usize },
 }
 
 impl Canonical {
+    /// For one sequence.
+    pub(crate) fn one(context: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(context.as_bytes()).update(&[0]);
+        Canonical { sink: Sink::Fed(hasher) }
+    }
+
+    /// For many sequences of one context.
     pub(crate) fn new(context: &str) -> Self {
         let mut bytes = Vec::from(context);
         bytes.push(0);
-        Canonical { context_len: bytes.len(), bytes }
+        Canonical { sink: Sink::LaidOut { context_len: bytes.len(), bytes } }
+    }
+
+    #[inline]
+    fn put(&mut self, more: &[u8]) {
+        match &mut self.sink {
+            Sink::Fed(hasher) => {
+                hasher.update(more);
+            }
+            Sink::LaidOut { bytes, .. } => bytes.extend_from_slice(more),
+        }
     }
 
     pub(crate) fn number(&mut self, value: u64) -> &mut Self {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(&value.to_le_bytes());
         self
     }
 
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.number(text.len() as u64);
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.put(text.as_bytes());
         self
     }
 
     pub(crate) fn digest(&mut self, digest: &Digest) -> &mut Self {
-        self.bytes.extend_from_slice(digest.as_bytes());
+        self.put(digest.as_bytes());
         self
     }
 
@@ -53,27 +77,35 @@ impl Canonical {
 
     /// Each node as kind, level, start and length.
     pub(crate) fn nodes(&mut self, nodes: impl Iterator<Item = OutlineNode> + Clone) -> &mut Self {
-        let at = self.bytes.len();
-        self.number(0);
-        let mut count = 0_u64;
+        self.number(nodes.clone().count() as u64);
+        let mut block = [0; 32 * 10];
+        let mut filled = 0;
         for OutlineNode { kind, level, start, len } in nodes {
-            let mut node = [0; 10];
+            let node = &mut block[filled..filled + 10];
             node[0] = NodeKind::code(kind);
             node[1] = level;
             node[2..6].copy_from_slice(&start.to_le_bytes());
             node[6..].copy_from_slice(&len.to_le_bytes());
-            self.bytes.extend_from_slice(&node);
-            count += 1;
+            filled += 10;
+            if filled == block.len() {
+                self.put(&block);
+                filled = 0;
+            }
         }
-        self.bytes[at..at + 8].copy_from_slice(&count.to_le_bytes());
+        self.put(&block[..filled]);
         self
     }
 
-    /// The digest; another sequence of the same context may follow.
+    /// The digest. Of many, another sequence may follow.
     pub(crate) fn finish(&mut self) -> Digest {
-        let digest = file_hash(&self.bytes);
-        self.bytes.truncate(self.context_len);
-        digest
+        match &mut self.sink {
+            Sink::Fed(hasher) => Digest(*hasher.finalize().as_bytes()),
+            Sink::LaidOut { bytes, context_len } => {
+                let digest = file_hash(bytes);
+                bytes.truncate(*context_len);
+                digest
+            }
+        }
     }
 }
 

@@ -277,7 +277,7 @@ impl<'a> RuleHead<'a> {
 
     /// Proves that the rule with this body has the digest that the pack states.
     pub fn check_digest(&self, body: &str) -> Result<(), Error> {
-        let found = self.compute_digest(body, &mut Canonical::new(RULE));
+        let found = self.compute_digest(body, &mut Canonical::one(RULE));
         agree(found, self.digest(), "rule", self.id())
     }
 
