@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use driven::{Pack, PackBuf};
-use driven_build::{ErrorKind, PROJECT_FILE, lift_pack};
+use driven_build::{Compiled, Compiler, ErrorKind, PROJECT_FILE, lift_pack};
 use serde_json::json;
 
 use crate::output::{Output, findings_json};
@@ -60,10 +60,15 @@ pub(crate) fn load(
     if cap {
         compiler = compiler.cap_lints_warn();
     }
+    Ok(compile(compiler, output)?.map(|compiled| Bytes::Built(compiled.pack)))
+}
+
+/// Compiles; nothing when findings deny a pack, which are then printed.
+pub(crate) fn compile(compiler: Compiler, output: &mut Output) -> Result<Option<Compiled>, Failure> {
     match compiler.try_compile() {
         Ok(compiled) => {
             output.findings(&compiled.report);
-            Ok(Some(Bytes::Built(compiled.pack)))
+            Ok(Some(compiled))
         }
         Err(err) if err.kind() == ErrorKind::Findings => {
             if let Some(report) = err.report() {

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use driven::{Digest, PackBuf};
-use driven_build::{BuiltFrom, Compiled, Compiler, ErrorKind, printable, read_key, sign_pack};
+use driven_build::{BuiltFrom, printable, read_key, sign_pack};
 use driven_format::{Tables, file_hash};
 use serde_json::json;
 
 use crate::files::{self, Kind};
 use crate::output::{Output, findings_json};
+use crate::source::compile;
 use crate::{Exit, Failure, Outcome};
 
 /// Compile a rule folder into one pack
@@ -93,26 +94,6 @@ impl Build {
             format!("{}: {} rules, {} bytes, digest {digest}", out.display(), tables.rule_count(), pack.len())
         });
         Ok(Exit::Clean)
-    }
-}
-
-/// Compiles; nothing when findings deny a pack, which are then printed.
-fn compile(compiler: Compiler, output: &mut Output) -> Result<Option<Compiled>, Failure> {
-    match compiler.try_compile() {
-        Ok(compiled) => {
-            output.findings(&compiled.report);
-            Ok(Some(compiled))
-        }
-        Err(err) if err.kind() == ErrorKind::Findings => {
-            if let Some(report) = err.report() {
-                output.findings(report);
-                if output.is_json() {
-                    output.value(&json!({ "findings": findings_json(report) }));
-                }
-            }
-            Ok(None)
-        }
-        Err(err) => Err(err.into()),
     }
 }
 
