@@ -4,7 +4,7 @@
 //! DRIVEN_CORPUS=... cargo run --release --manifest-path benches/Cargo.toml
 //! ```
 //! Parts can be named to run them alone, without writing: `load`, `paths`, `scan`,
-//! `size`, `file`, `trust`, `compile`, `embed`, `sync`, `cost`.
+//! `size`, `file`, `trust`, `updates`, `compile`, `embed`, `sync`, `cost`.
 
 mod compile;
 mod cost;
@@ -21,6 +21,7 @@ mod scan;
 mod size;
 mod sync;
 mod trust;
+mod updates;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
     }
     if runs("trust") {
         trust::report(&whole, &mut report);
+    }
+    if runs("updates") {
+        updates::report(&corpus, &mut report);
     }
     if runs("paths") {
         paths::report(&whole, &mut report);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use driven_build::rescan;
+use driven_build::outline::rescan;
 use driven_format::{Activation, Origin, Rule, RuleSet, constant_path};
 
 use crate::catalog::{Assistant, Entries, assistants, find};

@@ -2,10 +2,9 @@
 //!
 //! The outline is left out; it is found anew from the bodies.
 
-use driven_format::RuleSet;
+use driven_format::{RuleSet, outline};
 
 use crate::error::{Error, Result};
-use crate::lift::rescan;
 
 /// Writes a model as JSON, indented.
 pub fn to_json(set: &RuleSet) -> String {
@@ -21,6 +20,6 @@ pub fn to_json(set: &RuleSet) -> String {
 pub fn from_json(text: &str) -> Result<RuleSet> {
     let mut set: RuleSet =
         serde_json::from_str(text).map_err(|err| Error::setup(format!("no rules as JSON: {err}")))?;
-    rescan(&mut set);
+    outline::rescan(&mut set);
     Ok(set)
 }

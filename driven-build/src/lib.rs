@@ -34,10 +34,8 @@ pub mod frontmatter;
 #[cfg(feature = "json")]
 pub mod json;
 mod judge;
-mod lift;
 mod lower;
 mod nearest;
-pub mod outline;
 #[cfg(feature = "secrets")]
 mod secrets;
 pub mod security;
@@ -49,10 +47,10 @@ mod write;
 
 pub use compile::{BuiltFrom, Compiled, Compiler, RuleText, project, rules};
 pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable};
+pub use driven_format::{lift_pack, outline};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::{quoted, write_folder};
 pub use judge::{Baseline, Judge, Judgement};
-pub use lift::{lift_pack, rescan};
 pub use lower::split_globs;
 pub use nearest::nearest;
 pub use settings::{

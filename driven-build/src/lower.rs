@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use driven_format::glob::{self, GlobError};
 use driven_format::{
-    Activation, Capabilities, Capability, Category, Origin, Persona, Rule, Step, StepKind, Workflow,
+    Activation, Capabilities, Capability, Category, Origin, Persona, Rule, Step, StepKind, Workflow, outline,
 };
 
 use crate::diagnostics::{Code, Finding, Report, SourceFile};
 use crate::frontmatter::{self, Entry, Frontmatter, Value, ValueKind};
 use crate::nearest::nearest;
-use crate::outline::{self, Outline};
 use crate::source::RuleSource;
 
 /// The keys of a rule.
@@ -104,8 +103,7 @@ pub(crate) fn lower_rule(source: &RuleSource, report: &mut Report) -> Option<Low
     rule.activation = activation.unwrap_or_else(|| default_activation(&rule, always_apply, source.ending));
     reader.check_globs(&mut rule, &mut places);
     source.file.text[front.body_start..].clone_into(&mut rule.body);
-    let Outline { nodes, .. } = outline::scan(&rule.body);
-    rule.outline = nodes;
+    rule.outline = outline::nodes(&rule.body);
     Some(LoweredRule { rule, file: Arc::clone(&source.file), places })
 }
 

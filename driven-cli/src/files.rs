@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use driven_build::write_if_changed;
+use driven_format::patch::PATCH_MAGIC;
 
 use crate::Failure;
 
@@ -24,6 +25,8 @@ pub(crate) enum Kind {
     Timestamp,
     /// Findings to pass over.
     Baseline,
+    /// A patch.
+    Patch,
 }
 
 impl Kind {
@@ -36,6 +39,7 @@ impl Kind {
             Kind::Detached => head.starts_with(b"DRVSIGN\n"),
             Kind::Timestamp => head.starts_with(b"driven timestamp"),
             Kind::Baseline => head.starts_with(b"# driven baseline"),
+            Kind::Patch => head.starts_with(&PATCH_MAGIC),
         }
     }
 
@@ -48,6 +52,7 @@ impl Kind {
             Kind::Detached => "detached signatures",
             Kind::Timestamp => "timestamp",
             Kind::Baseline => "baseline",
+            Kind::Patch => "patch",
         }
     }
 }
@@ -59,6 +64,19 @@ pub(crate) fn read_pack_or_json(path: &Path) -> Result<Vec<u8>, Failure> {
         let mut file = file.take(u64::from(u32::MAX));
         file.by_ref().take(64).read_to_end(bytes)?;
         if Kind::Pack.is(bytes) || Kind::Json.is(bytes) { file.read_to_end(bytes) } else { Ok(0) }
+    };
+    File::open(path).and_then(|file| read(file, &mut bytes)).map_err(|err| Failure::io(path, &err))?;
+    Ok(bytes)
+}
+
+/// Reads a patch that leads to at most `limit` bytes; anything else is read no further than its head.
+pub(crate) fn read_patch(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = |file: File, bytes: &mut Vec<u8>| {
+        // What doesn't pack costs a patch no more than this beside the target.
+        let mut file = file.take(limit.saturating_add(1 << 16) as u64);
+        file.by_ref().take(PATCH_MAGIC.len() as u64).read_to_end(bytes)?;
+        if Kind::Patch.is(bytes) { file.read_to_end(bytes) } else { Ok(0) }
     };
     File::open(path).and_then(|file| read(file, &mut bytes)).map_err(|err| Failure::io(path, &err))?;
     Ok(bytes)

@@ -49,6 +49,18 @@ pub enum ErrorKind {
     Timestamp,
     /// A state of trust that is damaged.
     State,
+    /// The bytes do not begin as a patch does.
+    PatchForeign,
+    /// The patch was written by a newer version.
+    PatchNewer,
+    /// The patch was made for another pack.
+    PatchBase,
+    /// A patch that is cut off, bent, or says what can't be.
+    PatchDamaged,
+    /// The patch leads to more than whoever applies it takes.
+    PatchLimit,
+    /// The patch does not lead to the pack that it names.
+    PatchTarget,
 }
 
 /// Why bytes were refused, or a model can't be written.
@@ -61,6 +73,11 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error { kind, message: message.into() }
+    }
+
+    #[cfg(feature = "patch")]
+    pub(crate) fn damaged(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::PatchDamaged, message)
     }
 
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
@@ -96,6 +113,12 @@ impl Error {
             ErrorKind::Root => "root",
             ErrorKind::Timestamp => "timestamp",
             ErrorKind::State => "trust-state",
+            ErrorKind::PatchForeign => "patch-foreign",
+            ErrorKind::PatchNewer => "patch-newer",
+            ErrorKind::PatchBase => "patch-base",
+            ErrorKind::PatchDamaged => "patch-damaged",
+            ErrorKind::PatchLimit => "patch-limit",
+            ErrorKind::PatchTarget => "patch-target",
         }
     }
 
@@ -122,6 +145,11 @@ impl Error {
             ErrorKind::Root => "compare it with a copy from somewhere else",
             ErrorKind::Timestamp => "fetch pack and timestamp again",
             ErrorKind::State => "find out who wrote to it; removing it makes the next use a first use",
+            ErrorKind::PatchForeign => "a patch is made by `driven diff OLD NEW -o FILE`",
+            ErrorKind::PatchNewer => "update driven, or fetch the whole pack",
+            ErrorKind::PatchBase => "fetch the patch from the pack that you have, or the whole pack",
+            ErrorKind::PatchDamaged | ErrorKind::PatchTarget => "fetch the patch again, or the whole pack",
+            ErrorKind::PatchLimit => "raise the limit, if you trust whoever made it",
             ErrorKind::Model | ErrorKind::Key => "",
         }
     }

@@ -4,6 +4,7 @@
 //! braces, always anchored, `**` alone in its component, everything special
 //! quoted. [`matches`] asks a plain pattern. Law: `docs/FORMAT.md`, "Globs".
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -103,6 +104,10 @@ fn split_negation(pattern: &str) -> (bool, &str) {
 pub fn expand(pattern: &str) -> Result<Vec<PlainGlob>, GlobError> {
     if pattern.len() > MAX_PATTERN {
         return Err(GlobError::new(MAX_PATTERN, format!("a pattern is at most {MAX_PATTERN} bytes long")));
+    }
+    if !pattern.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'[' | b'\\')) {
+        // Nothing is to be unfolded or quoted.
+        return Ok(normalise(pattern, pattern.contains('/')).into_iter().collect());
     }
     let mut parser = Parser { pattern, at: 0, anchored: false };
     let branches = parser.sequence(0)?;
@@ -266,51 +271,61 @@ fn normalise(branch: &str, anchored: bool) -> Option<PlainGlob> {
     if anchored {
         text = text.strip_prefix("./").or_else(|| text.strip_prefix('/')).unwrap_or(text);
     }
-    let mut components: Vec<String> = Vec::new();
+    let mut plain = Components { text: String::with_capacity(text.len() + 5), crosses: [false; 2] };
     if !anchored {
-        components.push("**".into());
+        plain.push("**");
     }
     let below = text.strip_suffix('/');
     for component in below.unwrap_or(text).split('/') {
         if matches!(component, "" | "." | "..") {
             return None;
         }
-        push_component(&mut components, component);
+        plain.push(component);
     }
     if below.is_some() {
-        push_component(&mut components, "**");
+        plain.push("**");
     }
-    if let [.., crossing, last] = components.as_slice()
-        && crossing == "**"
-        && last == "*"
-    {
-        components.pop();
+    if plain.crosses[0] && plain.text.ends_with("/*") {
+        plain.text.truncate(plain.text.len() - 2);
     }
-    Some(PlainGlob(components.join("/")))
+    Some(PlainGlob(plain.text))
 }
 
-/// Adds a component; `**` after `**` says nothing new, and `**` in company is `*`.
-fn push_component(components: &mut Vec<String>, component: &str) {
-    if component == "**" {
-        if components.last().is_none_or(|last| last != "**") {
-            components.push("**".into());
+/// A pattern in full form as it grows.
+struct Components {
+    text: String,
+    /// Whether the last component but one is `**`, and whether the last is.
+    crosses: [bool; 2],
+}
+
+impl Components {
+    /// Adds a component; `**` after `**` says nothing new, and `**` in company is `*`.
+    fn push(&mut self, component: &str) {
+        let crosses = component == "**";
+        if crosses && self.crosses[1] {
+            return;
         }
-        return;
+        self.crosses = [self.crosses[1], crosses];
+        if !self.text.is_empty() {
+            self.text.push('/');
+        }
+        if crosses || !component.contains("**") {
+            self.text.push_str(component);
+            return;
+        }
+        let mut starred = false;
+        let mut chars = component.chars();
+        while let Some(next) = chars.next() {
+            if next == '*' && starred {
+                continue;
+            }
+            starred = next == '*';
+            self.text.push(next);
+            if next == '\\' {
+                self.text.extend(chars.next());
+            }
+        }
     }
-    let mut folded = String::with_capacity(component.len());
-    let mut starred = false;
-    let mut chars = component.chars();
-    while let Some(next) = chars.next() {
-        if next == '*' && starred {
-            continue;
-        }
-        starred = next == '*';
-        folded.push(next);
-        if next == '\\' {
-            folded.extend(chars.next());
-        }
-    }
-    components.push(folded);
 }
 
 /// Whether a plain pattern means `path`.
@@ -462,9 +477,17 @@ fn class_matches(text: &str, seen: char) -> (bool, &str) {
 }
 
 /// The literal that a component of a plain pattern is, when nothing in it is special.
-pub(crate) fn literal(component: &str) -> Option<String> {
+pub(crate) fn literal(component: &str) -> Option<Cow<'_, str>> {
+    if !component.bytes().any(is_special) {
+        return Some(Cow::Borrowed(component));
+    }
     let tokens: Option<String> = tokens(component).map(|(literal, _)| literal).collect();
-    tokens.filter(|_| component != "**")
+    tokens.map(Cow::Owned)
+}
+
+/// Whether a byte is no literal in a plain pattern.
+pub(crate) fn is_special(byte: u8) -> bool {
+    matches!(byte, b'*' | b'?' | b'[' | b'\\')
 }
 
 /// The parts of one component: a literal character, or nothing for a wildcard; with the bytes each takes.

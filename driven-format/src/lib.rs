@@ -13,6 +13,8 @@
 //! - `trust`: Ed25519 keys, signing and verifying.
 //! - `pure`: BLAKE3 without a C compiler.
 //! - `serde`: `serde` traits on the model.
+//! - `scan`: finds the headings and list items of bodies.
+//! - `patch`: reads and applies patches; `diff`: makes them.
 //! - `hidden`: finds text that people don't see and models read.
 
 #![no_std]
@@ -33,13 +35,19 @@ pub mod glob;
 mod hash;
 #[cfg(feature = "hidden")]
 pub mod hidden;
+mod lift;
 mod model;
+#[cfg(feature = "scan")]
+pub mod outline;
+#[cfg(feature = "patch")]
+pub mod patch;
 mod sections;
 mod signatures;
 mod tables;
 #[cfg(feature = "trust")]
 pub mod trust;
 mod wire;
+mod writer;
 
 pub use attestation::Attestation;
 pub use builder::{PackBuilder, write_attested, write_pack};
@@ -47,6 +55,7 @@ pub use constants::constant_path;
 pub use container::{FORMAT_VERSION, MAGIC, MAX_PACK, SECTION_ALIGN, Section};
 pub use digest::file_hash;
 pub use error::{Error, ErrorKind};
+pub use lift::lift_pack;
 pub use model::{
     Activation, Capabilities, Capability, Category, Manifest, NodeKind, Origin, OutlineNode, Persona, Rule,
     RuleSet, Step, StepKind, Workflow,

@@ -267,6 +267,24 @@ impl<'a> Tables<'a> {
         records.map(move |(row, record)| WorkflowHead { tables, record, row: row as u32 })
     }
 
+    /// Where a body lies in the bodies, its owner counted over rules, personas and workflows.
+    #[cfg(feature = "patch")]
+    pub(crate) fn body_range_of(&self, owner: u32) -> core::ops::Range<usize> {
+        let owner = owner as usize;
+        let (rules, personas) = (self.rules.len(), self.persona_records());
+        let (start, len) = if owner < rules {
+            let record = self.rules.at(owner);
+            (record.body_start, record.body_len)
+        } else if owner - rules < personas.len() {
+            let record = personas.at(owner - rules);
+            (record.body_start, record.body_len)
+        } else {
+            let record = self.workflow_records().at(owner - rules - personas.len());
+            (record.body_start, record.body_len)
+        };
+        start as usize..start as usize + len as usize
+    }
+
     #[inline]
     fn digests(&self) -> Table<'a, Digest> {
         self.table(Section::Digests)

@@ -161,6 +161,11 @@ impl<'a, R: Record> Table<'a, R> {
         (end <= self.len()).then(|| self.part(start, len))
     }
 
+    /// The bytes of all records.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The bytes of the first record, and the other records.
     #[inline(always)]
     pub(crate) fn split_first_raw(&self) -> Option<(&'a [u8], Table<'a, R>)> {

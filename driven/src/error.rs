@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Trust,
     /// There is no such rule.
     NoRule,
+    /// A patch that does not fit the pack, or is damaged.
+    Patch,
 }
 
 /// Why a pack can't be opened or trusted.
@@ -70,6 +72,12 @@ impl Error {
             | Format::Root
             | Format::Timestamp
             | Format::State => ErrorKind::Trust,
+            Format::PatchForeign
+            | Format::PatchNewer
+            | Format::PatchBase
+            | Format::PatchDamaged
+            | Format::PatchLimit
+            | Format::PatchTarget => ErrorKind::Patch,
             _ => ErrorKind::Pack,
         }
     }

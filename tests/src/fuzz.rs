@@ -1,7 +1,10 @@
 //! What the fuzzers do with their input; the ordinary tests replay the seeds through the same code.
 
+use std::sync::OnceLock;
+
 use driven::{LazyPack, Pack, RuleView};
 use driven_format::glob::GlobList;
+use driven_format::patch::{Base, PATCH_MAGIC, Patch, WholeBase};
 
 use crate::oracle::{pulldown, scanned};
 
@@ -49,6 +52,25 @@ fn read(rule: &RuleView<'_>) -> usize {
     let codes =
         usize::from(rule.priority()) + rule.activation() as usize + rule.capabilities().iter().count();
     lists + sections + items + origins + texts + codes + usize::from(rule.category().is_some())
+}
+
+/// Applies a stream of operations to the small pack; what comes out is a pack whose digests hold.
+///
+/// # Panics
+/// When a target that was taken is none.
+pub fn patch(stream: &[u8]) {
+    static BASE: OnceLock<Vec<u8>> = OnceLock::new();
+    let pack = BASE.get_or_init(crate::samples::small_signed);
+    let base = WholeBase::prove(pack).expect("the small pack is in order");
+    let edition = base.tables().edition();
+    for packing in 0..4 {
+        let head = [&PATCH_MAGIC[..], &[6 | packing << 4], &edition.0[..16], &[0; 16], &[0]].concat();
+        let bytes = [&head[..], stream].concat();
+        let target = Patch::open(&bytes).and_then(|patch| patch.apply(&base, 1 << 20));
+        assert!(target.is_err(), "a target without a name was taken");
+    }
+    let whole = [&PATCH_MAGIC[..], stream].concat();
+    let _ = Patch::open(&whole).and_then(|patch| patch.apply(&base, 1 << 20));
 }
 
 /// Reads text as a source file; places lie within it.

@@ -5,6 +5,7 @@ mod completions;
 mod context;
 mod convert;
 mod deps;
+mod diff;
 mod doctor;
 mod import;
 mod init;
@@ -12,6 +13,7 @@ mod inspect;
 mod key;
 mod keygen;
 mod matching;
+mod patch;
 mod sign;
 mod sync;
 mod trust;
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     Import(import::Import),
     Deps(deps::Deps),
     Convert(convert::Convert),
+    Diff(diff::Diff),
+    Patch(patch::Patch),
     Keygen(keygen::Keygen),
     Key(key::Key),
     Sign(sign::Sign),
@@ -67,6 +71,8 @@ impl Command {
             Command::Import(command) => command.run(output),
             Command::Deps(command) => command.run(output),
             Command::Convert(command) => command.run(output),
+            Command::Diff(command) => command.run(output),
+            Command::Patch(command) => command.run(output),
             Command::Keygen(command) => command.run(output),
             Command::Key(command) => command.run(output),
             Command::Trust(command) => command.run(output),

@@ -83,9 +83,8 @@ fn step(at: &mut u32, record: &[u8]) -> OutlineNode {
     OutlineNode { kind, level: tag & MAX_LEVEL, start: *at, len }
 }
 
-/// Appends the nodes of one body of `body_len` bytes; gives how many records it took.
-pub(crate) fn encode(nodes: &[OutlineNode], body: &str, out: &mut Vec<OutlineRecord>) -> Result<u32, Error> {
-    let before = out.len();
+/// Appends the records of the nodes of one body.
+pub(crate) fn encode(nodes: &[OutlineNode], body: &str, out: &mut Vec<u8>) -> Result<(), Error> {
     let mut at = 0;
     for node in nodes {
         let refuse = |why| Error::new(ErrorKind::Model, format!("outline node at {}: {why}", node.start));
@@ -97,10 +96,10 @@ pub(crate) fn encode(nodes: &[OutlineNode], body: &str, out: &mut Vec<OutlineRec
             return Err(refuse("its level is above 15"));
         }
         let len = U24::new(node.len).ok_or_else(|| refuse("the body is too long"))?;
-        out.push(OutlineRecord { gap, len, tag: node.kind.code() << 4 | node.level });
+        OutlineRecord { gap, len, tag: node.kind.code() << 4 | node.level }.write(out);
         at = node.start;
     }
-    Ok((out.len() - before) as u32)
+    Ok(())
 }
 
 /// Proves kinds, and that every node is a range of a body that cuts no character.
@@ -147,9 +146,8 @@ mod tests {
             node(NodeKind::Numbered, 65_539, 0),
             node(NodeKind::Bullet, 299_999, 1),
         ];
-        let mut records = Vec::new();
-        assert_eq!(encode(&nodes, &body, &mut records), Ok(5));
-        let bytes = crate::wire::to_bytes(&records);
+        let mut bytes = Vec::new();
+        encode(&nodes, &body, &mut bytes).expect("they are in order");
         let table = Table::new(&bytes);
         check(table, body.as_bytes(), false).expect("what was written is in order");
         assert_eq!(Nodes::new(table).collect::<Vec<_>>(), nodes);

@@ -34,6 +34,11 @@ enum KeyKind {
     Folder = 4,
 }
 
+impl KeyKind {
+    /// Every kind, in the order of the codes.
+    const ALL: [KeyKind; 4] = [KeyKind::Extension, KeyKind::DoubleExtension, KeyKind::Name, KeyKind::Folder];
+}
+
 records! {
     /// The head of the path tables. The keys' slots follow it; each further table begins at its
     /// offset from the start of the section, which is where the one before it ends.

@@ -118,7 +118,7 @@ macro_rules! lists {
 
 impl<'a> RuleHead<'a> {
     #[inline(always)]
-    pub(super) fn record(&self) -> RuleRecord {
+    pub(crate) fn record(&self) -> RuleRecord {
         self.tables.rules.at(self.row as usize)
     }
 
@@ -196,6 +196,12 @@ impl<'a> RuleHead<'a> {
         self.tables.list(record.lists_start + before, record.list_lens[index].into())
     }
 
+    /// Its lists, one after another.
+    pub(crate) fn all_lists(&self) -> StrList<'a> {
+        let record = self.record();
+        self.tables.list(record.lists_start, record.list_lens.iter().map(|&len| u32::from(len)).sum())
+    }
+
     lists! {
         /// Its patterns as they were written.
         globs = 0;
@@ -224,6 +230,11 @@ impl<'a> RuleHead<'a> {
     #[inline]
     pub(super) fn outline_records(&self) -> Table<'a, OutlineRecord> {
         self.tables.table(Section::Outline).part(self.record().outline_start, self.record().outline_len)
+    }
+
+    /// Its records in the outline, as they lie there.
+    pub(crate) fn outline_bytes(&self) -> &'a [u8] {
+        self.outline_records().bytes()
     }
 
     /// Headings and list items, as ranges of the body; they are proved with the body.
@@ -330,7 +341,7 @@ impl<'a> OriginView<'a> {
 #[derive(Clone, Copy)]
 pub struct PersonaHead<'a> {
     pub(super) tables: Tables<'a>,
-    pub(super) record: PersonaRecord,
+    pub(crate) record: PersonaRecord,
     pub(super) row: u32,
 }
 

@@ -1,4 +1,4 @@
-//! `docs/FORMAT.md` is the law: its tables are compared with the records.
+//! `docs/FORMAT.md` and `docs/UPDATES.md` are the law: their tables are compared with the records.
 
 use driven_format::records as r;
 
@@ -32,7 +32,7 @@ const RECORDS: &[(&str, &[(&str, usize)])] = &[
 /// Offset, size and name in each row of the table under a record's heading.
 fn table(document: &str, record: &str) -> Vec<(usize, usize, String)> {
     let heading = format!("### `{record}`\n");
-    let start = document.find(&heading).unwrap_or_else(|| panic!("FORMAT.md has no table for {record}"));
+    let start = document.find(&heading).unwrap_or_else(|| panic!("no table for {record}"));
     let lines = document[start + heading.len()..].lines().skip(3);
     lines
         .take_while(|line| line.starts_with('|'))
@@ -49,7 +49,14 @@ fn table(document: &str, record: &str) -> Vec<(usize, usize, String)> {
 fn the_tables_of_the_document_are_the_records() {
     let document =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMAT.md")).unwrap();
-    for (record, fields) in RECORDS {
+    compare(&document, RECORDS);
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/UPDATES.md")).unwrap();
+    compare(&document, &[("PatchRecord", driven_format::patch::PatchRecord::FIELDS)]);
+}
+
+fn compare(document: &str, records: &[(&str, &[(&str, usize)])]) {
+    for (record, fields) in records {
         let mut offset = 0;
         let expected: Vec<(usize, usize, String)> = fields
             .iter()
@@ -58,9 +65,9 @@ fn the_tables_of_the_document_are_the_records() {
                 (offset - size, size, name.to_owned())
             })
             .collect();
-        assert_eq!(table(&document, record), expected, "{record}");
+        assert_eq!(table(document, record), expected, "{record}");
     }
-    assert_eq!(document.matches("\n### `").count(), RECORDS.len(), "a table without a record");
+    assert_eq!(document.matches("\n### `").count(), records.len(), "a table without a record");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod import;
 mod lazy;
 mod matching;
 mod outline;
+mod patches;
 mod roundtrip;
 #[cfg(target_os = "linux")]
 mod sandbox;

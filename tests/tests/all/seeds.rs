@@ -39,3 +39,8 @@ fn outline() {
 fn matching() {
     replay("matching", fuzz::matching);
 }
+
+#[test]
+fn patch() {
+    replay("patch", fuzz::patch);
+}

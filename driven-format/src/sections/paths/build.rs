@@ -1,6 +1,7 @@
 //! Files patterns by shape and lays the path tables out.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,25 +17,37 @@ use crate::wire::{StrRef, to_bytes};
 /// Gathers patterns and files them by shape.
 #[derive(Default)]
 pub(crate) struct PathsBuilder {
+    /// The rules for every path, and the checks of patterns that fix nothing.
     base: GroupDraft,
-    keys: BTreeMap<(KeyKind, String), GroupDraft>,
+    /// By kind, by text.
+    keys: [BTreeMap<String, GroupDraft>; 4],
     pairs: BTreeMap<(String, String), GroupDraft>,
     steps: Vec<PatternRecord>,
 }
 
 #[derive(Default)]
 struct GroupDraft {
-    rules: BTreeSet<u32>,
+    /// In rising order.
+    rules: Vec<u32>,
     checks: Vec<CheckRecord>,
 }
 
+impl GroupDraft {
+    /// The key alone says that a rule is meant.
+    fn decide(&mut self, rule: u32) {
+        if self.rules.last() != Some(&rule) {
+            self.rules.push(rule);
+        }
+    }
+}
+
 impl PathsBuilder {
-    /// A rule for every path.
+    /// A rule for every path. Rules come in rising order.
     pub(crate) fn everywhere(&mut self, rule: u32) {
-        self.base.rules.insert(rule);
+        self.base.decide(rule);
     }
 
-    /// A rule for the paths that `globs` mean; `intern` puts a string into the names.
+    /// A rule for the paths that `globs` mean; `intern` puts a string into the names. Rules come in rising order.
     pub(crate) fn scoped(&mut self, rule: u32, globs: &GlobList, intern: &mut impl FnMut(&str) -> StrRef) {
         let takes_away = globs.steps().any(|(negated, _)| negated);
         let (steps_start, mut steps_len) = (self.steps.len() as u32, 0);
@@ -52,7 +65,7 @@ impl PathsBuilder {
             let shape = Shape::of(glob.as_str());
             let group = self.group(shape.key);
             if shape.decided && !takes_away {
-                group.rules.insert(rule);
+                group.decide(rule);
                 continue;
             }
             group.checks.push(CheckRecord {
@@ -65,14 +78,22 @@ impl PathsBuilder {
         }
     }
 
-    fn group(&mut self, key: ShapeKey) -> &mut GroupDraft {
+    fn key(&mut self, kind: KeyKind, text: &str) -> &mut GroupDraft {
+        let keys = &mut self.keys[kind as usize - 1];
+        if !keys.contains_key(text) {
+            keys.insert(text.into(), GroupDraft::default());
+        }
+        keys.get_mut(text).expect("it was put there")
+    }
+
+    fn group(&mut self, key: ShapeKey<'_>) -> &mut GroupDraft {
         match key {
             ShapeKey::None => &mut self.base,
-            ShapeKey::One(kind, text) => self.keys.entry((kind, text)).or_default(),
+            ShapeKey::One(kind, text) => self.key(kind, &text),
             ShapeKey::Pair(folder, extension) => {
-                self.keys.entry((KeyKind::Folder, folder.clone())).or_default();
-                self.keys.entry((KeyKind::Extension, extension.clone())).or_default();
-                self.pairs.entry((folder, extension)).or_default()
+                self.key(KeyKind::Folder, &folder);
+                self.key(KeyKind::Extension, &extension);
+                self.pairs.entry((folder.into_owned(), extension.into_owned())).or_default()
             }
         }
     }
@@ -80,19 +101,28 @@ impl PathsBuilder {
     /// Writes the section for a pack of `rule_count` rules.
     pub(crate) fn finish(mut self, rule_count: usize, intern: &mut impl FnMut(&str) -> StrRef) -> Vec<u8> {
         let mut tables = TablesDraft::default();
-        let everywhere = core::mem::take(&mut self.base.rules);
+        let mut everywhere = vec![0_u64; rule_count.div_ceil(64)];
+        for rule in core::mem::take(&mut self.base.rules) {
+            everywhere[rule as usize / 64] |= 1 << (rule % 64);
+        }
         let loose = tables.group(self.base, &everywhere);
         let mut indexes = BTreeMap::new();
         let mut keys = Vec::new();
-        for ((kind, text), group) in self.keys {
-            indexes.insert((kind, text.clone()), keys.len() as u32);
-            keys.push(KeyRecord {
-                head: first_word(text.as_bytes()),
-                tail: last_word(text.as_bytes()),
-                text: intern(&text),
-                kind: kind as u32,
-                group: tables.group(group, &everywhere),
-            });
+        let mut hashes = Vec::new();
+        for (kind, drafts) in KeyKind::ALL.into_iter().zip(self.keys) {
+            for (text, group) in drafts {
+                hashes.push(key_hash(kind, text.as_bytes()));
+                keys.push(KeyRecord {
+                    head: first_word(text.as_bytes()),
+                    tail: last_word(text.as_bytes()),
+                    text: intern(&text),
+                    kind: kind as u32,
+                    group: tables.group(group, &everywhere),
+                });
+                if matches!(kind, KeyKind::Folder | KeyKind::Extension) {
+                    indexes.insert((kind, text), keys.len() as u32 - 1);
+                }
+            }
         }
         let mut pairs = Vec::new();
         for ((folder, extension), group) in self.pairs {
@@ -102,18 +132,14 @@ impl PathsBuilder {
                 group: tables.group(group, &everywhere),
             });
         }
-        let key_slots = slots(indexes.iter().map(|((kind, text), _)| key_hash(*kind, text.as_bytes())));
+        let key_slots = slots(hashes.into_iter());
         let pair_slots = slots(pairs.iter().map(|pair| pair_hash(pair.folder, pair.extension)));
-        let mut words = vec![0_u64; rule_count.div_ceil(64)];
-        for rule in everywhere {
-            words[rule as usize / 64] |= 1 << (rule % 64);
-        }
         let parts = [
             to_bytes(&key_slots),
             to_bytes(&keys),
             to_bytes(&pair_slots),
             to_bytes(&pairs),
-            to_bytes(&words),
+            to_bytes(&everywhere),
             to_bytes(&tables.rows),
             to_bytes(&tables.checks),
             to_bytes(&self.steps),
@@ -149,13 +175,17 @@ struct TablesDraft {
 }
 
 impl TablesDraft {
-    /// Lays out a group, without what `everywhere` says already.
-    fn group(&mut self, group: GroupDraft, everywhere: &BTreeSet<u32>) -> GroupRecord {
-        let mut words: BTreeMap<u32, u64> = BTreeMap::new();
-        for rule in group.rules.difference(everywhere) {
-            *words.entry(rule / 64).or_default() |= 1 << (rule % 64);
+    /// Lays out a group, without what `everywhere` says already: a word for each 64 rules.
+    fn group(&mut self, group: GroupDraft, everywhere: &[u64]) -> GroupRecord {
+        let is_everywhere = |rule: u32| everywhere[rule as usize / 64] >> (rule % 64) & 1 != 0;
+        let mut words: Vec<(u32, u64)> = Vec::new();
+        for &rule in group.rules.iter().filter(|&&rule| !is_everywhere(rule)) {
+            let (word, bit) = (rule / 64, 1 << (rule % 64));
+            match words.last_mut().filter(|last| last.0 == word) {
+                Some(last) => last.1 |= bit,
+                None => words.push((word, bit)),
+            }
         }
-        let words: Vec<(u32, u64)> = words.into_iter().collect();
         let row_len = words.len() as u32;
         let row_start = *self.known.entry(words).or_insert_with_key(|words| {
             let start = self.rows.len() as u32;
@@ -164,7 +194,7 @@ impl TablesDraft {
             start
         });
         let mut checks = group.checks;
-        checks.retain(|check| !everywhere.contains(&check.rule) && !group.rules.contains(&check.rule));
+        checks.retain(|check| !is_everywhere(check.rule) && group.rules.binary_search(&check.rule).is_err());
         checks.sort_by_key(|check| (check.rule, check.pattern.offset, check.pattern.len));
         checks.dedup();
         let check_start = self.checks.len() as u32;
@@ -192,97 +222,117 @@ fn slots(hashes: impl ExactSizeIterator<Item = u64>) -> Vec<u32> {
 }
 
 /// What a plain pattern is filed under.
-struct Shape {
-    key: ShapeKey,
+struct Shape<'g> {
+    key: ShapeKey<'g>,
     /// The key alone decides the match.
     decided: bool,
 }
 
-enum ShapeKey {
+enum ShapeKey<'g> {
     None,
-    One(KeyKind, String),
-    Pair(String, String),
+    One(KeyKind, Cow<'g, str>),
+    Pair(Cow<'g, str>, Cow<'g, str>),
 }
 
-impl Shape {
-    fn of(pattern: &str) -> Shape {
-        let components: Vec<&str> = pattern.split('/').collect();
-        let file = components[components.len() - 1];
-        let folder = if components.len() > 1 { literal(components[0]) } else { None };
+impl<'g> Shape<'g> {
+    fn of(pattern: &'g str) -> Shape<'g> {
+        let (first, behind) = pattern.split_once('/').unwrap_or((pattern, ""));
+        let file = pattern.rsplit_once('/').map_or(pattern, |(_, file)| file);
+        let is_deep = first.len() < pattern.len();
+        let folder = if is_deep { literal(first) } else { None };
         if file == "**" {
             return match folder {
-                Some(folder) => Shape::new(ShapeKey::One(KeyKind::Folder, folder), components.len() == 2),
-                None => Shape::new(ShapeKey::None, components.len() == 1),
+                Some(folder) => Shape::new(ShapeKey::One(KeyKind::Folder, folder), behind == file),
+                None => Shape::new(ShapeKey::None, !is_deep),
             };
         }
+        let anywhere = first == "**" && behind == file;
         if let Some(name) = literal(file) {
-            let anywhere = components.len() == 2 && components[0] == "**";
             return Shape::new(ShapeKey::One(KeyKind::Name, name), anywhere);
         }
         let suffix = literal_suffix(file);
         let only_suffix = file.starts_with('*') && tokens(file).skip(1).all(|(literal, _)| literal.is_some());
         let mut dots = suffix.rmatch_indices('.').map(|(at, _)| at);
+        let behind_dot = |at: usize| match &suffix {
+            Cow::Borrowed(suffix) => Cow::Borrowed(&suffix[at + 1..]),
+            Cow::Owned(suffix) => Cow::Owned(suffix[at + 1..].into()),
+        };
         match (dots.next(), dots.next(), folder) {
             (Some(_), Some(first), _) => {
-                let decided = only_suffix && first == 0 && components == ["**", file];
-                Shape::new(ShapeKey::One(KeyKind::DoubleExtension, suffix[first + 1..].into()), decided)
+                let decided = only_suffix && first == 0 && anywhere;
+                Shape::new(ShapeKey::One(KeyKind::DoubleExtension, behind_dot(first)), decided)
             }
             (Some(last), None, Some(folder)) => {
-                let decided = only_suffix && last == 0 && components.len() == 3 && components[1] == "**";
-                Shape::new(ShapeKey::Pair(folder, suffix[last + 1..].into()), decided)
+                let one_crossing = behind.strip_prefix("**/") == Some(file);
+                let decided = only_suffix && last == 0 && one_crossing;
+                Shape::new(ShapeKey::Pair(folder, behind_dot(last)), decided)
             }
             (Some(last), None, None) => {
-                let decided = only_suffix && last == 0 && components == ["**", file];
-                Shape::new(ShapeKey::One(KeyKind::Extension, suffix[last + 1..].into()), decided)
+                let decided = only_suffix && last == 0 && anywhere;
+                Shape::new(ShapeKey::One(KeyKind::Extension, behind_dot(last)), decided)
             }
             (None, _, Some(folder)) => Shape::new(ShapeKey::One(KeyKind::Folder, folder), false),
             (None, _, None) => Shape::new(ShapeKey::None, false),
         }
     }
 
-    fn new(key: ShapeKey, decided: bool) -> Shape {
+    fn new(key: ShapeKey<'g>, decided: bool) -> Shape<'g> {
         Shape { key, decided }
     }
 }
 
 /// What a component's names must end with.
-fn literal_suffix(component: &str) -> String {
-    tokens(component).fold(String::new(), |mut suffix, (literal, _)| {
+fn literal_suffix(component: &str) -> Cow<'_, str> {
+    if !component.bytes().any(|byte| matches!(byte, b'[' | b'\\')) {
+        let start = component.rfind(['*', '?']).map_or(0, |at| at + 1);
+        return Cow::Borrowed(&component[start..]);
+    }
+    let suffix = tokens(component).fold(String::new(), |mut suffix, (literal, _)| {
         match literal {
             Some(literal) => suffix.push(literal),
             None => suffix.clear(),
         }
         suffix
-    })
+    });
+    Cow::Owned(suffix)
 }
 
 /// The words and bits that every path of a plain pattern has.
 fn sieve_of(pattern: &str) -> SieveRecord {
     let mut sieve = SieveRecord::default();
     let runs = literal_runs(pattern);
-    if let Some(first) = runs.first() {
-        let head = first.as_bytes();
-        sieve.head = first_word(head);
-        sieve.head_mask = first_word(&[0xFF; 8][..head.len().min(8)]);
-    }
-    if let Some(last) = runs.last() {
-        let tail = last.as_bytes();
-        sieve.tail = last_word(tail);
-        sieve.tail_mask = last_word(&[0xFF; 8][..tail.len().min(8)]);
-    }
-    for run in runs.iter().map(String::as_bytes) {
+    let (head, tail) = (runs.run(0), runs.run(runs.ends.len() - 1));
+    sieve.head = first_word(head);
+    sieve.head_mask = first_word(&[0xFF; 8][..head.len().min(8)]);
+    sieve.tail = last_word(tail);
+    sieve.tail_mask = last_word(&[0xFF; 8][..tail.len().min(8)]);
+    for run in (0..runs.ends.len()).map(|index| runs.run(index)) {
         sieve.pairs |= run.windows(2).fold(0, |bits, pair| bits | pair_bit(pair[0], pair[1]));
         sieve.spaced_pairs |= spaced_pair_bits(run);
     }
     sieve
 }
 
+/// Texts, end to end.
+struct Runs {
+    text: String,
+    /// Where each ends; there is at least one.
+    ends: Vec<usize>,
+}
+
+impl Runs {
+    fn run(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text.as_bytes()[start..self.ends[index]]
+    }
+}
+
 /// Texts that every path of a plain pattern contains; the first begins it and the last ends it.
-fn literal_runs(pattern: &str) -> Vec<String> {
-    let mut runs = vec![String::new()];
+fn literal_runs(pattern: &str) -> Runs {
+    let mut runs = Runs { text: String::with_capacity(pattern.len()), ends: Vec::new() };
     let mut push = |literal: Option<char>| match literal {
-        Some(literal) => runs.last_mut().expect("one run from the start").push(literal),
-        None => runs.push(String::new()),
+        Some(literal) => runs.text.push(literal),
+        None => runs.ends.push(runs.text.len()),
     };
     for (index, component) in pattern.split('/').enumerate() {
         let crosses = component == "**";
@@ -300,6 +350,7 @@ fn literal_runs(pattern: &str) -> Vec<String> {
             tokens(component).for_each(|(literal, _)| push(literal));
         }
     }
+    runs.ends.push(runs.text.len());
     runs
 }
 
@@ -309,8 +360,12 @@ mod tests {
 
     #[test]
     fn runs_are_what_every_match_contains() {
-        let runs =
-            |pattern| literal_runs(pattern).into_iter().filter(|run| !run.is_empty()).collect::<Vec<_>>();
+        let runs = |pattern| {
+            let runs = literal_runs(pattern);
+            let runs =
+                (0..runs.ends.len()).map(|index| String::from_utf8_lossy(runs.run(index)).into_owned());
+            runs.filter(|run| !run.is_empty()).collect::<Vec<_>>()
+        };
         assert_eq!(runs("**/a.rs"), ["a.rs"]);
         assert_eq!(runs("a/**/b"), ["a/", "/b"]);
         assert_eq!(runs("a/b*c/d"), ["a/b", "c/d"]);

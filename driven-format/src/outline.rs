@@ -9,7 +9,10 @@ mod html;
 mod line;
 mod links;
 
-use driven_format::{NodeKind, OutlineNode};
+use alloc::vec::Vec;
+
+use crate::model::{NodeKind, OutlineNode, RuleSet};
+use crate::sections::outline::MAX_LEVEL;
 
 use html::HtmlEnd;
 use line::Line;
@@ -47,7 +50,24 @@ pub struct Outline {
 
 /// Finds the structure of a body. A body is shorter than 4 GiB.
 pub fn scan(body: &str) -> Outline {
-    let mut scanner = Scanner::new(body);
+    let marks = memchr::memmem::find_iter(body.as_bytes(), b"](").collect();
+    run(Scanner::new(body, marks))
+}
+
+/// The nodes that [`scan`] finds.
+pub fn nodes(body: &str) -> Vec<OutlineNode> {
+    run(Scanner::new(body, Vec::new())).nodes
+}
+
+/// Finds the nodes of every body anew, for a model that came without them.
+pub fn rescan(set: &mut RuleSet) {
+    for rule in &mut set.rules {
+        rule.outline = nodes(&rule.body);
+    }
+}
+
+fn run(mut scanner: Scanner<'_>) -> Outline {
+    let body = scanner.body;
     let mut start = 0;
     for end in memchr::memchr_iter(b'\n', body.as_bytes()) {
         scanner.line(start, end);
@@ -108,7 +128,7 @@ struct Scanner<'b> {
 }
 
 impl<'b> Scanner<'b> {
-    fn new(body: &'b str) -> Self {
+    fn new(body: &'b str, marks: Vec<usize>) -> Self {
         Scanner {
             body,
             outline: Outline::default(),
@@ -116,7 +136,7 @@ impl<'b> Scanner<'b> {
             sections: Vec::new(),
             leaf: Leaf::None,
             text_end: 0,
-            marks: memchr::memmem::find_iter(body.as_bytes(), b"](").collect(),
+            marks,
             next_mark: 0,
         }
     }
@@ -341,7 +361,7 @@ impl<'b> Scanner<'b> {
 
     fn item<'l>(&mut self, line: &mut Line<'l>, marker: &line::ListMarker<'l>) {
         let items = self.containers.iter().filter(|container| matches!(container, Container::Item { .. }));
-        let depth = (items.count() + 1).min(driven_format::MAX_LEVEL.into()) as u8;
+        let depth = (items.count() + 1).min(MAX_LEVEL.into()) as u8;
         line.take_list_marker(marker);
         let node = self.outline.nodes.len();
         let kind = if marker.is_numbered { NodeKind::Numbered } else { NodeKind::Bullet };

@@ -1,5 +1,7 @@
 //! Links in the text of a paragraph or heading, and link definitions before it.
 
+use alloc::vec::Vec;
+
 use super::Link;
 use super::html::tag_len;
 

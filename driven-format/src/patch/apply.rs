@@ -1,0 +1,317 @@
+//! Runs a stream over a base: the operations change a draft, and the writer of packs writes it.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::edit::{self, Template, too_long};
+use super::fields::{self, OUTLINE, Owner};
+use super::stream::{Opening, Stream};
+use super::{Base, BodySource, Operation, Sort, Target};
+use crate::attestation::Attestation;
+use crate::container::{KIND_ATTESTATION, Section, section_table};
+use crate::error::Error;
+use crate::lift;
+use crate::model::{Manifest, Persona, Rule, Workflow};
+use crate::tables::Tables;
+use crate::wire::u32_at;
+use crate::writer::{self, Body, Content, Optional, Part, Said};
+
+/// Computes the target that a stream leads to, with these signatures behind it.
+pub(super) fn run(stream: &[u8], base: &impl Base, signatures: &[u8], limit: usize) -> Result<Target, Error> {
+    let mut stream = Stream::new(stream)?;
+    let mut draft = Draft::new(base, limit);
+    loop {
+        let opening = stream.opening()?;
+        match opening.operation {
+            Operation::FullSync => {
+                let digested = stream.bytes()?;
+                stream.end()?;
+                return whole(digested, signatures, limit);
+            }
+            Operation::BatchCommit => {
+                draft.commit(&opening, &mut stream)?;
+                stream.end()?;
+                break;
+            }
+            _ => draft.change(&opening, &mut stream)?,
+        }
+    }
+    draft.write(signatures)
+}
+
+/// A target that was sent whole is proved whole.
+fn whole(digested: &[u8], signatures: &[u8], limit: usize) -> Result<Target, Error> {
+    if digested.len() > limit {
+        return Err(too_long());
+    }
+    let pack = [digested, signatures].concat();
+    let prove = || {
+        let tables = Tables::check(&pack)?;
+        let bodies = tables.checked_bodies()?;
+        tables.check_root()?;
+        tables.check_content(bodies)
+    };
+    prove().map_err(|err| Error::damaged(alloc::format!("the pack in the patch: {err}")))?;
+    Ok(Target::Whole(pack))
+}
+
+/// What became of the owners of one sort.
+struct Changes<M> {
+    /// By row, those that are not as they were.
+    touched: BTreeMap<usize, Change<M>>,
+    added: Vec<(M, String)>,
+    /// How many the base has, and where they begin among all owners.
+    count: usize,
+    first: u32,
+}
+
+impl<M> Changes<M> {
+    fn none(count: usize, first: usize) -> Self {
+        Changes { touched: BTreeMap::new(), added: Vec::new(), count, first: first as u32 }
+    }
+}
+
+enum Change<M> {
+    Gone,
+    Edited(Edited<M>),
+}
+
+struct Edited<M> {
+    model: M,
+    /// None: the one of the base.
+    body: Option<String>,
+    /// The outline was given, and is not to be found in the body.
+    outlined: bool,
+}
+
+struct Draft<'b, B> {
+    base: &'b B,
+    manifest: Manifest,
+    rules: Changes<Rule>,
+    personas: Changes<Persona>,
+    workflows: Changes<Workflow>,
+    templates: Vec<(String, String)>,
+    /// Kind and bytes, when they are not those of the base.
+    optional: Option<Vec<(u32, Vec<u8>)>>,
+    /// Bytes that new bodies may still have.
+    room: usize,
+    limit: usize,
+}
+
+impl<'b, B: Base> Draft<'b, B> {
+    fn new(base: &'b B, limit: usize) -> Self {
+        let tables = base.tables();
+        let [rules, personas, workflows] =
+            [tables.rule_count(), tables.personas().len(), tables.workflows().len()];
+        Draft {
+            base,
+            manifest: lift::manifest(&tables.manifest()),
+            rules: Changes::none(rules, 0),
+            personas: Changes::none(personas, rules),
+            workflows: Changes::none(workflows, rules + personas),
+            templates: Vec::new(),
+            optional: None,
+            room: limit,
+            limit,
+        }
+    }
+
+    fn change(&mut self, opening: &Opening, stream: &mut Stream<'_>) -> Result<(), Error> {
+        match (opening.operation, opening.sort) {
+            (Operation::TemplateDefine, _) => {
+                self.templates.push((stream.text()?.into(), stream.text()?.into()));
+                Ok(())
+            }
+            (Operation::PatchMeta, Sort::Pack) => {
+                let fields = known_fields(stream, fields::MANIFEST_FIELDS)?;
+                fields::read_manifest(&mut self.manifest, fields, stream)
+            }
+            (_, Sort::Rule) => {
+                change(self.base, &mut self.rules, &self.templates, &mut self.room, opening, stream)
+            }
+            (_, Sort::Persona) => {
+                change(self.base, &mut self.personas, &self.templates, &mut self.room, opening, stream)
+            }
+            (_, Sort::Workflow) => {
+                change(self.base, &mut self.workflows, &self.templates, &mut self.room, opening, stream)
+            }
+            (_, Sort::Pack) => Err(Error::damaged("an operation that says nothing about a pack")),
+        }
+    }
+
+    fn commit(&mut self, opening: &Opening, stream: &mut Stream<'_>) -> Result<(), Error> {
+        let step = stream.operations.signed()?.wrapping_add(1);
+        self.manifest.version = self.manifest.version.wrapping_add_signed(step);
+        match opening.variant {
+            0 => Ok(()),
+            1 => {
+                let mut sections = Vec::new();
+                let mut next = Section::ALL.len() as u64;
+                for _ in 0..stream.operations.number()? {
+                    let kind = stream.operations.number()?;
+                    let known = u32::try_from(kind).ok().filter(|_| kind >= next && sections.len() < 200);
+                    let known = known.ok_or_else(|| Error::damaged("an optional section out of order"))?;
+                    sections.push((known, stream.bytes()?.into()));
+                    next = kind + 1;
+                }
+                self.optional = Some(sections);
+                Ok(())
+            }
+            _ => Err(Error::damaged("an unknown way to commit")),
+        }
+    }
+
+    fn write(mut self, signatures: &[u8]) -> Result<Target, Error> {
+        for change in self.rules.touched.values_mut() {
+            if let Change::Edited(Edited { model, body: Some(body), outlined: false }) = change {
+                model.find_outline(body);
+            }
+        }
+        let tables = self.base.tables();
+        let optional = match &self.optional {
+            Some(sections) => sections.iter().map(|(kind, bytes)| Optional { kind: *kind, bytes }).collect(),
+            None => section_table(tables.bytes())
+                .iter()
+                .skip(Section::ALL.len())
+                .map(|entry| Optional {
+                    kind: entry.kind,
+                    bytes: &tables.bytes()[entry.offset as usize..][..entry.len as usize],
+                })
+                .collect::<Vec<_>>(),
+        };
+        for section in optional.iter().filter(|section| section.kind == KIND_ATTESTATION) {
+            Attestation::read(section.bytes)?;
+        }
+        let content = Content {
+            manifest: &self.manifest,
+            rules: parts(self.base, &self.rules, tables.rules()),
+            personas: parts(self.base, &self.personas, tables.personas()),
+            workflows: parts(self.base, &self.workflows, tables.workflows()),
+            optional,
+        };
+        let written = writer::write(content).map_err(|err| Error::damaged(alloc::format!("{err}")))?;
+        let len = u32_at(&written.front, 20) as usize;
+        if len > self.limit {
+            return Err(too_long());
+        }
+        let mut front = written.front;
+        front.extend_from_slice(signatures);
+        let bodies = written.bodies.into_iter().map(|body| match body.kept {
+            Some(owner) => BodySource::Kept(owner),
+            None => BodySource::New(body.text.into()),
+        });
+        Ok(Target::Parts { front, len: len + signatures.len(), bodies: bodies.collect() })
+    }
+}
+
+/// The owners of one sort as the writer takes them.
+fn parts<'m, M, H>(
+    base: &'m impl Base,
+    changes: &'m Changes<M>,
+    heads: impl ExactSizeIterator<Item = H>,
+) -> Vec<Part<'m, &'m M, H>> {
+    let mut parts = Vec::with_capacity(heads.len() + changes.added.len());
+    for (row, head) in heads.enumerate() {
+        let owner = changes.first + row as u32;
+        let kept = || Body { text: base.body(owner), kept: Some(owner) };
+        match changes.touched.get(&row) {
+            None => parts.push(Part { said: Said::Kept(head), body: kept() }),
+            Some(Change::Gone) => {}
+            Some(Change::Edited(edited)) => {
+                let body = match &edited.body {
+                    Some(text) => Body { text, kept: None },
+                    None => kept(),
+                };
+                parts.push(Part { said: Said::Anew(&edited.model), body });
+            }
+        }
+    }
+    parts.extend(changes.added.iter().map(|(model, body)| Part::anew(model, body)));
+    parts
+}
+
+fn known_fields(stream: &mut Stream<'_>, known: u64) -> Result<u64, Error> {
+    let fields = stream.operations.number()?;
+    if fields & !known == 0 { Ok(fields) } else { Err(Error::damaged("an unknown field")) }
+}
+
+/// Applies an operation about a rule, a persona or a workflow.
+fn change<M: Owner>(
+    base: &impl Base,
+    changes: &mut Changes<M>,
+    templates: &[(String, String)],
+    room: &mut usize,
+    opening: &Opening,
+    stream: &mut Stream<'_>,
+) -> Result<(), Error> {
+    if opening.operation == Operation::AddSection {
+        let mut model = M::default();
+        model.set_id(stream.text()?);
+        let fields = known_fields(stream, M::FIELDS)?;
+        model.read(fields, stream)?;
+        let body: String = stream.text()?.into();
+        take_room(room, &body)?;
+        if fields & OUTLINE == 0 {
+            model.find_outline(&body);
+        }
+        changes.added.push((model, body));
+        return Ok(());
+    }
+    let row = stream.row(M::SORT)?;
+    if row >= changes.count {
+        return Err(Error::damaged("a row that is not there"));
+    }
+    if opening.operation == Operation::Remove {
+        changes.touched.insert(row, Change::Gone);
+        return Ok(());
+    }
+    let change = changes.touched.entry(row).or_insert_with(|| {
+        Change::Edited(Edited { model: M::lift(&base.tables(), row), body: None, outlined: false })
+    });
+    let Change::Edited(edited) = change else {
+        return Err(Error::damaged("what was removed is changed"));
+    };
+    let limit = *room;
+    let old = || base.body(changes.first + row as u32);
+    match opening.operation {
+        Operation::Instantiate => {
+            let index = stream.operations.size()?;
+            let template = templates.get(index);
+            let (find, replace) = template.ok_or_else(|| Error::damaged("a template that is not there"))?;
+            let body = edited.body.as_deref().unwrap_or_else(|| old());
+            let body = Template { find, replace }.apply(body, limit)?;
+            take_room(room, &body)?;
+            edited.body = Some(body);
+        }
+        Operation::PatchText => {
+            let body = edited.body.as_deref().unwrap_or_else(|| old());
+            let body = edit::read(opening.variant, stream, body, limit)?;
+            take_room(room, &body)?;
+            edited.body = Some(body);
+        }
+        Operation::PatchMeta => {
+            let fields = known_fields(stream, M::FIELDS & !fields::PRIORITY)?;
+            edited.model.read(fields, stream)?;
+            edited.outlined |= M::SORT == Sort::Rule && fields & OUTLINE != 0;
+        }
+        Operation::Reorder => {
+            let bits = stream.operations.number()?;
+            if bits & 1 != 0 {
+                edited.model.set_id(stream.text()?);
+            }
+            if bits & 2 != 0 && M::SORT == Sort::Rule {
+                edited.model.read(fields::PRIORITY, stream)?;
+            } else if bits > 1 {
+                return Err(Error::damaged("an unknown way to reorder"));
+            }
+        }
+        _ => return Err(Error::damaged("an operation out of place")),
+    }
+    Ok(())
+}
+
+fn take_room(room: &mut usize, body: &str) -> Result<(), Error> {
+    *room = room.checked_sub(body.len()).ok_or_else(too_long)?;
+    Ok(())
+}

@@ -1,0 +1,626 @@
+//! The writer of packs: parts in, a front and bodies out.
+//!
+//! A part is said anew, by the model, or kept from a pack whose digests are proved: then its digest is taken over
+//! and its body is not read. Both give the same bytes, so that a pack that was patched is the one that was built.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use crate::container::{
+    ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK, Section,
+    SectionRecord, align_up,
+};
+use crate::digest::{self, Canonical};
+use crate::error::{Error, ErrorKind};
+use crate::glob::GlobList;
+use crate::hash::hash;
+use crate::model::{Activation, Category, Manifest, Persona, Rule, Workflow};
+use crate::sections::outline::{MAX_BODY, OutlineRecord};
+use crate::sections::paths::PathsBuilder;
+use crate::sections::postings::{PostingKind, PostingsBuilder};
+use crate::sections::records::{
+    MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
+};
+use crate::sections::{ids, outline};
+use crate::tables::{PERSONA, PersonaHead, RULE, RuleHead, Tables, WORKFLOW, WorkflowHead};
+use crate::wire::{Digest, Record, StrRef, to_bytes};
+
+/// All that goes into one pack, in whatever order.
+pub(crate) struct Content<'m> {
+    pub(crate) manifest: &'m Manifest,
+    pub(crate) rules: Vec<Part<'m, &'m Rule, RuleHead<'m>>>,
+    pub(crate) personas: Vec<Part<'m, &'m Persona, PersonaHead<'m>>>,
+    pub(crate) workflows: Vec<Part<'m, &'m Workflow, WorkflowHead<'m>>>,
+    /// By rising kind.
+    pub(crate) optional: Vec<Optional<'m>>,
+}
+
+/// A section that readers may pass over.
+#[derive(Clone, Copy)]
+pub(crate) struct Optional<'m> {
+    pub(crate) kind: u32,
+    pub(crate) bytes: &'m [u8],
+}
+
+/// A rule, a persona or a workflow, with its body.
+pub(crate) struct Part<'m, M, H> {
+    pub(crate) said: Said<M, H>,
+    pub(crate) body: Body<'m>,
+}
+
+/// Where a part comes from: the model, whose own body does not count here, or a pack.
+#[derive(Clone, Copy)]
+pub(crate) enum Said<M, H> {
+    Anew(M),
+    #[cfg_attr(not(feature = "patch"), expect(dead_code, reason = "only patches keep anything"))]
+    Kept(H),
+}
+
+/// A body, and which one of the pack it was kept from, counted over rules, personas and workflows.
+#[derive(Clone, Copy)]
+pub(crate) struct Body<'m> {
+    pub(crate) text: &'m str,
+    #[cfg_attr(not(feature = "patch"), expect(dead_code, reason = "only patches keep anything"))]
+    pub(crate) kept: Option<u32>,
+}
+
+impl<'m, M, H> Part<'m, M, H> {
+    /// A part out of the model.
+    pub(crate) fn anew(model: M, body: &'m str) -> Self {
+        Part { said: Said::Anew(model), body: Body { text: body, kept: None } }
+    }
+}
+
+impl<'m> Part<'m, &'m Rule, RuleHead<'m>> {
+    fn id(&self) -> &'m str {
+        match self.said {
+            Said::Anew(rule) => &rule.id,
+            Said::Kept(head) => head.id(),
+        }
+    }
+
+    fn priority(&self) -> u8 {
+        match self.said {
+            Said::Anew(rule) => rule.priority,
+            Said::Kept(head) => head.priority(),
+        }
+    }
+
+    fn activation(&self) -> Activation {
+        match self.said {
+            Said::Anew(rule) => rule.activation,
+            Said::Kept(head) => head.activation(),
+        }
+    }
+
+    fn category(&self) -> Option<Category> {
+        match self.said {
+            Said::Anew(rule) => rule.category,
+            Said::Kept(head) => head.category(),
+        }
+    }
+
+    fn each_tag(&self, add: impl FnMut(&str)) {
+        match self.said {
+            Said::Anew(rule) => rule.tags.iter().map(String::as_str).for_each(add),
+            Said::Kept(head) => head.tags().iter().for_each(add),
+        }
+    }
+
+    fn each_language(&self, add: impl FnMut(&str)) {
+        match self.said {
+            Said::Anew(rule) => rule.languages.iter().map(String::as_str).for_each(add),
+            Said::Kept(head) => head.languages().iter().for_each(add),
+        }
+    }
+
+    fn globs(&self) -> Result<GlobList, Error> {
+        let list = match self.said {
+            Said::Anew(rule) => GlobList::parse(&rule.globs),
+            Said::Kept(head) => GlobList::parse(&head.globs().iter().collect::<Vec<_>>()),
+        };
+        list.map_err(|err| Error::new(ErrorKind::Model, format!("rule `{}`: glob: {err}", self.id())))
+    }
+}
+
+impl<'m> Part<'m, &'m Persona, PersonaHead<'m>> {
+    fn id(&self) -> &'m str {
+        match self.said {
+            Said::Anew(persona) => &persona.id,
+            Said::Kept(head) => head.id(),
+        }
+    }
+}
+
+impl<'m> Part<'m, &'m Workflow, WorkflowHead<'m>> {
+    fn id(&self) -> &'m str {
+        match self.said {
+            Said::Anew(workflow) => &workflow.id,
+            Said::Kept(head) => head.id(),
+        }
+    }
+}
+
+/// A pack as it was written: what stands before its bodies, with every digest, and the bodies in order.
+pub(crate) struct Written<'m> {
+    pub(crate) front: Vec<u8>,
+    pub(crate) bodies: Vec<Body<'m>>,
+}
+
+impl Written<'_> {
+    /// The whole pack.
+    pub(crate) fn into_pack(self) -> Vec<u8> {
+        let mut pack = self.front;
+        let len = u32::read(&pack[20..]) as usize;
+        pack.reserve_exact(len - pack.len());
+        for body in &self.bodies {
+            pack.extend_from_slice(body.text.as_bytes());
+        }
+        pack.resize(len, 0);
+        pack
+    }
+}
+
+/// Writes a pack.
+///
+/// # Errors
+/// Content that has no form as a pack: two parts with one id, a glob without meaning, an outline that is no part of
+/// its body, or more than the format holds.
+pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
+    let Content { manifest, rules, personas, workflows, optional } = &mut content;
+    rules.sort_by_key(|rule| (Reverse(rule.priority()), rule.id()));
+    personas.sort_by_key(Part::<&Persona, _>::id);
+    workflows.sort_by_key(Part::<&Workflow, _>::id);
+    check_ids("rule", rules.iter().map(Part::<&Rule, _>::id))?;
+    check_ids("persona", personas.iter().map(Part::<&Persona, _>::id))?;
+    check_ids("workflow", workflows.iter().map(Part::<&Workflow, _>::id))?;
+
+    let mut writer = Writer::default();
+    writer.intern("");
+    let manifest = writer.manifest(manifest);
+    for rule in rules.iter() {
+        match rule.said {
+            Said::Anew(model) => writer.rule(model, rule.body)?,
+            Said::Kept(head) => writer.kept_rule(&head, rule.body)?,
+        }
+    }
+    for persona in personas.iter() {
+        match persona.said {
+            Said::Anew(model) => writer.persona(model, persona.body)?,
+            Said::Kept(head) => writer.kept_persona(&head, persona.body)?,
+        }
+    }
+    for workflow in workflows.iter() {
+        match workflow.said {
+            Said::Anew(model) => writer.workflow(model, workflow.body)?,
+            Said::Kept(head) => writer.kept_workflow(&head, workflow.body)?,
+        }
+    }
+    let ids: Vec<&str> = rules.iter().map(Part::<&Rule, _>::id).collect();
+    let ids = ids::build(&ids)?;
+    let paths = writer.paths(rules)?;
+    let postings = writer.postings(rules);
+    let rules = rules.iter().map(|rule| known_digest(&rule.said, RuleHead::digest));
+    let personas = personas.iter().map(|persona| known_digest(&persona.said, PersonaHead::digest));
+    let workflows = workflows.iter().map(|workflow| known_digest(&workflow.said, WorkflowHead::digest));
+    let known: Vec<Option<Digest>> = rules.chain(personas).chain(workflows).collect();
+    writer.assemble(manifest, [&ids, &paths, &postings], optional, &known)
+}
+
+fn known_digest<M, H>(said: &Said<M, H>, digest: impl Fn(&H) -> Digest) -> Option<Digest> {
+    match said {
+        Said::Anew(_) => None,
+        Said::Kept(head) => Some(digest(head)),
+    }
+}
+
+fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), Error> {
+    let mut ids: Vec<&str> = ids.collect();
+    let sound = |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
+    if let Some(id) = ids.iter().find(|id| !id.split('/').all(sound)) {
+        let message =
+            format!("`{}` is no id: parts between `/`, none empty, no control characters", id.escape_debug());
+        return Err(Error::new(ErrorKind::Model, message));
+    }
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::new(ErrorKind::Model, format!("two {what}s have the id `{}`", pair[0]))),
+        None => Ok(()),
+    }
+}
+
+/// The names as they grow; each distinct text is there once.
+#[derive(Default)]
+struct Names {
+    text: String,
+    /// Open addressing, at most half full; a reference of no length is a free slot.
+    slots: Vec<StrRef>,
+    used: usize,
+}
+
+impl Names {
+    /// The place of `text`.
+    fn intern(&mut self, text: &str) -> StrRef {
+        if text.is_empty() {
+            return StrRef { offset: 0, len: 0 };
+        }
+        if 2 * self.used >= self.slots.len() {
+            self.grow();
+        }
+        let slot = self.slot(text);
+        if self.slots[slot].len == 0 {
+            self.slots[slot] = StrRef { offset: self.text.len() as u32, len: text.len() as u32 };
+            self.text.push_str(text);
+            self.used += 1;
+        }
+        self.slots[slot]
+    }
+
+    /// Where `text` is, or the slot where it would be.
+    fn slot(&self, text: &str) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash(text.as_bytes(), 0) as usize & mask;
+        while self.slots[slot].len != 0 && self.slots[slot].of(&self.text) != text {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    fn grow(&mut self) {
+        let len = (4 * self.used).next_power_of_two().max(64);
+        let old = core::mem::replace(&mut self.slots, vec![StrRef::default(); len]);
+        for place in old.into_iter().filter(|place| place.len != 0) {
+            let slot = self.slot(place.of(&self.text));
+            self.slots[slot] = place;
+        }
+    }
+}
+
+/// The tables as they grow.
+#[derive(Default)]
+struct Writer<'m> {
+    names: Names,
+    bodies: Vec<Body<'m>>,
+    bodies_len: usize,
+    rules: Vec<RuleRecord>,
+    lists: Vec<StrRef>,
+    outline: Vec<u8>,
+    personas: Vec<PersonaRecord>,
+    workflows: Vec<WorkflowRecord>,
+    steps: Vec<StepRecord>,
+    origins: Vec<OriginRecord>,
+}
+
+impl<'m> Writer<'m> {
+    fn intern(&mut self, text: &str) -> StrRef {
+        self.names.intern(text)
+    }
+
+    fn manifest(&mut self, manifest: &Manifest) -> ManifestRecord {
+        ManifestRecord {
+            name: self.intern(&manifest.name),
+            version: manifest.version,
+            licence: self.intern(&manifest.licence),
+            description: self.intern(&manifest.description),
+            capabilities: manifest.capabilities.bits().into(),
+            marks: if manifest.capped { MARK_CAPPED } else { 0 },
+            content: Digest([0; 32]),
+        }
+    }
+
+    /// Appends a body; gives its start and length.
+    fn body(&mut self, body: Body<'m>, owner: &str) -> Result<(u32, u32), Error> {
+        let (start, len) = (self.bodies_len, body.text.len());
+        if len > MAX_BODY || start + len > MAX_PACK {
+            return Err(Error::new(
+                ErrorKind::Model,
+                format!("`{owner}`: a body has at most {MAX_BODY} bytes, a pack 4 GiB"),
+            ));
+        }
+        self.bodies.push(body);
+        self.bodies_len += len;
+        Ok((start as u32, len as u32))
+    }
+
+    /// Appends lists of strings; gives their start and lengths.
+    fn lists<const N: usize>(
+        &mut self,
+        lists: [&[String]; N],
+        owner: &str,
+    ) -> Result<(u32, [u16; N]), Error> {
+        let start = self.lists.len() as u32;
+        let mut lens = [0; N];
+        for (len, list) in lens.iter_mut().zip(lists) {
+            *len = u16::try_from(list.len()).map_err(|_| {
+                Error::new(ErrorKind::Model, format!("`{owner}`: a list has at most 65535 entries"))
+            })?;
+            self.list(list.iter().map(String::as_str));
+        }
+        Ok((start, lens))
+    }
+
+    fn list<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        for text in texts {
+            let place = self.intern(text);
+            self.lists.push(place);
+        }
+    }
+
+    fn origin(&mut self, assistant: &str, path: &str, text: &str) {
+        let record = OriginRecord {
+            assistant: self.intern(assistant),
+            path: self.intern(path),
+            text: self.intern(text),
+        };
+        self.origins.push(record);
+    }
+
+    fn rule(&mut self, rule: &Rule, body: Body<'m>) -> Result<(), Error> {
+        let in_rule = |err: Error| Error::new(err.kind(), format!("rule `{}`: {err}", rule.id));
+        let (body_start, body_len) = self.body(body, &rule.id)?;
+        let (lists_start, list_lens) = self.lists(rule.lists(), &rule.id)?;
+        let outline_start = (self.outline.len() / OutlineRecord::SIZE) as u32;
+        outline::encode(&rule.outline, body.text, &mut self.outline).map_err(in_rule)?;
+        let origins_start = self.origins.len() as u32;
+        let origins_len = u16::try_from(rule.origins.len())
+            .map_err(|_| Error::new(ErrorKind::Model, format!("`{}`: too many origins", rule.id)))?;
+        for origin in &rule.origins {
+            self.origin(&origin.assistant, &origin.path, &origin.text);
+        }
+        let record = RuleRecord {
+            id: self.intern(&rule.id),
+            description: self.intern(&rule.description),
+            when: self.intern(&rule.when),
+            body_start,
+            body_len,
+            outline_start,
+            outline_len: rule.outline.len() as u32,
+            lists_start,
+            list_lens,
+            origins_start,
+            origins_len,
+            priority: rule.priority,
+            category: rule.category.map_or(0, Category::code),
+            activation: rule.activation.code(),
+            capabilities: rule.capabilities.bits(),
+        };
+        self.rules.push(record);
+        Ok(())
+    }
+
+    fn kept_rule(&mut self, head: &RuleHead<'m>, body: Body<'m>) -> Result<(), Error> {
+        let (body_start, body_len) = self.body(body, head.id())?;
+        let lists_start = self.lists.len() as u32;
+        self.list(head.all_lists().iter());
+        let outline_start = (self.outline.len() / OutlineRecord::SIZE) as u32;
+        self.outline.extend_from_slice(head.outline_bytes());
+        let origins_start = self.origins.len() as u32;
+        for origin in head.origins() {
+            self.origin(origin.assistant(), origin.path(), origin.text());
+        }
+        let record = RuleRecord {
+            id: self.intern(head.id()),
+            description: self.intern(head.description()),
+            when: self.intern(head.when()),
+            body_start,
+            body_len,
+            outline_start,
+            lists_start,
+            origins_start,
+            ..head.record()
+        };
+        self.rules.push(record);
+        Ok(())
+    }
+
+    fn persona(&mut self, persona: &Persona, body: Body<'m>) -> Result<(), Error> {
+        let (body_start, body_len) = self.body(body, &persona.id)?;
+        let (lists_start, list_lens) = self.lists([&persona.traits, &persona.principles], &persona.id)?;
+        let record = PersonaRecord {
+            id: self.intern(&persona.id),
+            description: self.intern(&persona.description),
+            role: self.intern(&persona.role),
+            body_start,
+            body_len,
+            lists_start,
+            list_lens,
+        };
+        self.personas.push(record);
+        Ok(())
+    }
+
+    fn kept_persona(&mut self, head: &PersonaHead<'m>, body: Body<'m>) -> Result<(), Error> {
+        let (body_start, body_len) = self.body(body, head.id())?;
+        let lists_start = self.lists.len() as u32;
+        self.list(head.traits().iter().chain(head.principles().iter()));
+        let record = PersonaRecord {
+            id: self.intern(head.id()),
+            description: self.intern(head.description()),
+            role: self.intern(head.role()),
+            body_start,
+            body_len,
+            lists_start,
+            ..head.record
+        };
+        self.personas.push(record);
+        Ok(())
+    }
+
+    fn step(&mut self, kind: u8, [name, text, when]: [&str; 3]) {
+        let record = StepRecord {
+            name: self.intern(name),
+            text: self.intern(text),
+            when: self.intern(when),
+            kind: kind.into(),
+        };
+        self.steps.push(record);
+    }
+
+    fn workflow(&mut self, workflow: &Workflow, body: Body<'m>) -> Result<(), Error> {
+        let steps_start = self.steps.len() as u32;
+        for step in &workflow.steps {
+            self.step(step.kind.code(), [&step.name, &step.text, &step.when]);
+        }
+        self.workflow_record(&workflow.id, &workflow.description, steps_start, body)
+    }
+
+    fn kept_workflow(&mut self, head: &WorkflowHead<'m>, body: Body<'m>) -> Result<(), Error> {
+        let steps_start = self.steps.len() as u32;
+        for step in head.steps() {
+            self.step(step.kind().code(), [step.name(), step.text(), step.when()]);
+        }
+        self.workflow_record(head.id(), head.description(), steps_start, body)
+    }
+
+    fn workflow_record(
+        &mut self,
+        id: &str,
+        description: &str,
+        steps_start: u32,
+        body: Body<'m>,
+    ) -> Result<(), Error> {
+        let (body_start, body_len) = self.body(body, id)?;
+        let record = WorkflowRecord {
+            id: self.intern(id),
+            description: self.intern(description),
+            body_start,
+            body_len,
+            steps_start,
+            steps_len: self.steps.len() as u32 - steps_start,
+        };
+        self.workflows.push(record);
+        Ok(())
+    }
+
+    fn paths(&mut self, rules: &[Part<'_, &Rule, RuleHead<'_>>]) -> Result<Vec<u8>, Error> {
+        let mut builder = PathsBuilder::default();
+        for (row, rule) in rules.iter().enumerate() {
+            let globs = rule.globs()?;
+            match rule.activation() {
+                Activation::Always => builder.everywhere(row as u32),
+                Activation::Globs => {
+                    builder.scoped(row as u32, &globs, &mut |text| self.names.intern(text));
+                }
+                Activation::Agent | Activation::Manual | Activation::Off => {}
+            }
+        }
+        Ok(builder.finish(rules.len(), &mut |text| self.names.intern(text)))
+    }
+
+    fn postings(&mut self, rules: &[Part<'_, &Rule, RuleHead<'_>>]) -> Vec<u8> {
+        let mut builder = PostingsBuilder::default();
+        for (row, rule) in rules.iter().enumerate() {
+            let row = row as u32;
+            builder.add(PostingKind::Activation, rule.activation().as_str(), row);
+            if let Some(category) = rule.category() {
+                builder.add(PostingKind::Category, category.as_str(), row);
+            }
+            rule.each_tag(|tag| builder.add(PostingKind::Tag, tag, row));
+            rule.each_language(|language| builder.add(PostingKind::Language, language, row));
+        }
+        builder.finish(&mut |text| self.names.intern(text))
+    }
+
+    /// Lays the sections out and fills in the digests, those that are `known` as they are.
+    fn assemble(
+        self,
+        manifest: ManifestRecord,
+        [ids, paths, postings]: [&[u8]; 3],
+        optional: &[Optional<'_>],
+        known: &[Option<Digest>],
+    ) -> Result<Written<'m>, Error> {
+        let digests = vec![Digest([0; 32]); known.len()];
+        let sections: [&[u8]; Section::ALL.len()] = [
+            &to_bytes(&[manifest]),
+            self.names.text.as_bytes(),
+            &[],
+            &to_bytes(&self.rules),
+            &to_bytes(&self.lists),
+            &self.outline,
+            &to_bytes(&self.personas),
+            &to_bytes(&self.workflows),
+            &to_bytes(&self.steps),
+            &to_bytes(&self.origins),
+            &to_bytes(&digests),
+            ids,
+            paths,
+            postings,
+        ];
+        let mut front = lay_out(&sections, self.bodies_len, optional)?;
+        fill_digests(&mut front, &self.names.text, &self.bodies, known);
+        Ok(Written { front, bodies: self.bodies })
+    }
+}
+
+fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Option<Digest>]) {
+    let tables = Tables::assume_checked(front, names);
+    let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::new);
+    let mut each = bodies.iter().map(|body| body.text).zip(known);
+    let mut digests = Vec::with_capacity(known.len());
+    for (rule, (body, known)) in tables.rules().zip(each.by_ref()) {
+        digests.push(known.unwrap_or_else(|| rule.compute_digest(body, &mut of_rules)));
+    }
+    for (persona, (body, known)) in tables.personas().zip(each.by_ref()) {
+        digests.push(known.unwrap_or_else(|| persona.compute_digest(body, &mut of_personas)));
+    }
+    for (workflow, (body, known)) in tables.workflows().zip(each) {
+        digests.push(known.unwrap_or_else(|| workflow.compute_digest(body, &mut of_workflows)));
+    }
+    let (start, len) = Section::Digests.range(front);
+    front[start..start + len].copy_from_slice(&to_bytes(&digests));
+
+    let content = Tables::assume_checked(front, names).content_of_digests();
+    let end = Section::Manifest.range(front).0 + ManifestRecord::SIZE;
+    front[end - 32..end].copy_from_slice(content.as_bytes());
+
+    let root = digest::root(front);
+    front[HEADER_LEN - 32..HEADER_LEN].copy_from_slice(root.as_bytes());
+}
+
+/// Header, table and sections with their padding, up to where the bodies begin; the root digest is zero.
+fn lay_out(sections: &[&[u8]], bodies_len: usize, optional: &[Optional<'_>]) -> Result<Vec<u8>, Error> {
+    let bodies = Section::Bodies as usize;
+    let known = Section::ALL.iter().zip(sections).map(|(&kind, bytes)| (kind as u32, FLAG_CRITICAL, *bytes));
+    let optional = optional.iter().map(|section| (section.kind, 0, section.bytes));
+    let all: Vec<(u32, u32, &[u8])> = known.chain(optional).collect();
+    let mut entries: Vec<SectionRecord> = all
+        .iter()
+        .map(|&(kind, flags, bytes)| SectionRecord { kind, flags, offset: 0, len: bytes.len() as u32 })
+        .collect();
+    entries[bodies].len = bodies_len as u32;
+    let mut end = HEADER_LEN + ENTRY_LEN * all.len();
+    for index in (0..all.len()).filter(|&index| index != bodies).chain([bodies]) {
+        let offset = align_up(end);
+        entries[index].offset = offset as u32;
+        end = offset + entries[index].len as usize;
+    }
+    let digested_len = align_up(end);
+    if digested_len > MAX_PACK {
+        return Err(Error::new(ErrorKind::Model, "a pack is shorter than 4 GiB"));
+    }
+    let header = HeaderRecord {
+        magic: MAGIC,
+        format: FORMAT_VERSION,
+        kind: KIND_RULES,
+        flags: 0,
+        section_count: all.len() as u32,
+        digested_len: digested_len as u32,
+        reserved: [0; 8],
+        root: Digest([0; 32]),
+    };
+    let mut front = Vec::with_capacity(entries[bodies].offset as usize);
+    front.extend(to_bytes(&[header]));
+    front.extend(to_bytes(&entries));
+    for (index, (_, _, bytes)) in all.iter().enumerate() {
+        // The bodies have none here; they lie behind what is last.
+        if index != bodies {
+            front.resize(align_up(front.len()), 0);
+            front.extend_from_slice(bytes);
+        }
+    }
+    front.resize(align_up(front.len()), 0);
+    Ok(front)
+}
