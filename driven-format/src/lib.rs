@@ -63,7 +63,9 @@ pub use model::{
 pub use sections::outline::{MAX_BODY, MAX_LEVEL, Nodes};
 pub use sections::paths::PathWords;
 pub use signatures::MAX_SIGNATURES;
-pub use tables::{ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, Tables, WorkflowHead};
+pub use tables::{
+    Bodies, ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, Tables, WorkflowHead,
+};
 pub use wire::{Digest, Table};
 
 /// The records as they lie in a pack, for tests of `docs/FORMAT.md` and for tools that dump packs.

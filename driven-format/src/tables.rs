@@ -27,6 +27,20 @@ use crate::wire::{Digest, Record, StrRef, Table};
 pub use views::{ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, WorkflowHead};
 pub(crate) use views::{PERSONA, RULE, WORKFLOW};
 
+/// The bodies of a pack as text, in one piece or in many.
+pub trait Bodies {
+    /// A body: its owner counted over rules, personas and workflows, and where it lies when all are end to end.
+    ///
+    /// Nothing, when that is no range of the text.
+    fn body(&self, owner: u32, range: core::ops::Range<usize>) -> Option<&str>;
+}
+
+impl Bodies for str {
+    fn body(&self, _: u32, range: core::ops::Range<usize>) -> Option<&str> {
+        self.get(range)
+    }
+}
+
 /// The tables and names of a pack, proved; its bodies are not.
 #[derive(Clone, Copy)]
 pub struct Tables<'a> {
@@ -267,6 +281,18 @@ impl<'a> Tables<'a> {
         records.map(move |(row, record)| WorkflowHead { tables, record, row: row as u32 })
     }
 
+    /// Where each body lies in the bodies of a pack, or of a front, that was checked.
+    #[doc(hidden)]
+    pub fn body_ranges(pack: &[u8]) -> impl Iterator<Item = core::ops::Range<usize>> + '_ {
+        let tables = Tables::assume_checked(pack, "");
+        let range = |start: u32, len: u32| start as usize..start as usize + len as usize;
+        let rules = tables.rules.iter().map(move |record| range(record.body_start, record.body_len));
+        let personas = tables.persona_records().iter();
+        let personas = personas.map(move |record| range(record.body_start, record.body_len));
+        let workflows = tables.workflow_records().iter();
+        rules.chain(personas).chain(workflows.map(move |record| range(record.body_start, record.body_len)))
+    }
+
     /// Where a body lies in the bodies, its owner counted over rules, personas and workflows.
     #[cfg(feature = "patch")]
     pub(crate) fn body_range_of(&self, owner: u32) -> core::ops::Range<usize> {
@@ -334,8 +360,8 @@ impl<'a> Tables<'a> {
     }
 
     /// Proves what is derived from content: the digest of every rule, persona and workflow, the content digest, and
-    /// that every id finds its row. `bodies` is what [`checked_bodies`](Self::checked_bodies) gave.
-    pub fn check_content(&self, bodies: &str) -> Result<(), Error> {
+    /// that every id finds its row. `bodies` is what [`checked_bodies`](Self::checked_bodies) gave, or as good.
+    pub fn check_content(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
         if self.content_of_digests() != self.manifest_record().content {
             return Err(Error::new(
                 ErrorKind::Digest,
@@ -347,22 +373,30 @@ impl<'a> Tables<'a> {
         if !found {
             return Err(Error::malformed("ids: a rule is not found by its id"));
         }
-        let body = |start: u32, len: u32| slice_body(bodies, start, len);
+        let mut owner = 0;
+        let mut next = |range: core::ops::Range<usize>| {
+            owner += 1;
+            bodies.body(owner - 1, range.clone()).ok_or_else(|| {
+                Error::malformed(format!(
+                    "bodies: the text at {} begins or ends within a character",
+                    range.start
+                ))
+            })
+        };
         let mut canonical = Canonical::new(views::RULE);
         for rule in self.rules() {
-            let record = rule.record();
-            let digest = rule.compute_digest(body(record.body_start, record.body_len)?, &mut canonical);
+            let digest = rule.compute_digest(next(rule.body_range())?, &mut canonical);
             agree(digest, rule.digest(), "rule", rule.id())?;
         }
         let mut canonical = Canonical::new(views::PERSONA);
         for persona in self.personas() {
-            let body = body(persona.record.body_start, persona.record.body_len)?;
-            agree(persona.compute_digest(body, &mut canonical), persona.digest(), "persona", persona.id())?;
+            let digest = persona.compute_digest(next(persona.body_range())?, &mut canonical);
+            agree(digest, persona.digest(), "persona", persona.id())?;
         }
         let mut canonical = Canonical::new(views::WORKFLOW);
         for flow in self.workflows() {
-            let body = body(flow.record.body_start, flow.record.body_len)?;
-            agree(flow.compute_digest(body, &mut canonical), flow.digest(), "workflow", flow.id())?;
+            let digest = flow.compute_digest(next(flow.body_range())?, &mut canonical);
+            agree(digest, flow.digest(), "workflow", flow.id())?;
         }
         Ok(())
     }
@@ -379,14 +413,6 @@ fn agree(found: Digest, stated: Digest, what: &str, id: &str) -> Result<(), Erro
         return Ok(());
     }
     Err(Error::new(ErrorKind::Digest, format!("{what} `{id}` does not have the digest that the pack states")))
-}
-
-fn slice_body(bodies: &str, start: u32, len: u32) -> Result<&str, Error> {
-    let start = start as usize;
-    let body = bodies.get(start..start + (len as usize));
-    body.ok_or_else(|| {
-        Error::malformed(format!("bodies: the text at {start} begins or ends within a character"))
-    })
 }
 
 #[cfg(feature = "std")]

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     NoRule,
     /// A patch that does not fit the pack, or is damaged.
     Patch,
+    /// There is no such generation, or it is kept no more.
+    NoGeneration,
 }
 
 /// Why a pack can't be opened or trusted.
@@ -35,6 +37,8 @@ enum Cause {
     WithoutRoot,
     Changed,
     NoRule(String),
+    #[cfg(feature = "state")]
+    NoGeneration(u64),
     #[cfg(feature = "std")]
     InFile(PathBuf, driven_format::Error),
     #[cfg(feature = "std")]
@@ -55,6 +59,8 @@ impl Error {
             Cause::WithoutRoot => return ErrorKind::Trust,
             Cause::Changed => return ErrorKind::Digest,
             Cause::NoRule(_) => return ErrorKind::NoRule,
+            #[cfg(feature = "state")]
+            Cause::NoGeneration(_) => return ErrorKind::NoGeneration,
         };
         match format {
             Format::Digest => ErrorKind::Digest,
@@ -94,6 +100,8 @@ impl Error {
             Cause::WithoutRoot => "without-root",
             Cause::Changed => "pack-changed",
             Cause::NoRule(_) => "no-rule",
+            #[cfg(feature = "state")]
+            Cause::NoGeneration(_) => "no-generation",
         }
     }
 
@@ -109,6 +117,8 @@ impl Error {
             Cause::WithoutRoot => "judge by a root, or without a store",
             Cause::Changed => "open the pack again, and find out who wrote to it",
             Cause::NoRule(_) => "",
+            #[cfg(feature = "state")]
+            Cause::NoGeneration(_) => "ask the store which generations it keeps, and have it keep more",
         }
     }
 
@@ -118,6 +128,11 @@ impl Error {
 
     pub(crate) fn no_rule(id: &str) -> Self {
         Error(Cause::NoRule(id.into()))
+    }
+
+    #[cfg(feature = "state")]
+    pub(crate) fn no_generation(number: u64) -> Self {
+        Error(Cause::NoGeneration(number))
     }
 
     #[cfg(feature = "std")]
@@ -156,6 +171,8 @@ impl fmt::Display for Error {
             Cause::Io(path, err) => write!(f, "{}: {err}", path.display()),
             Cause::Changed => f.write_str("the pack changed since it was opened"),
             Cause::NoRule(id) => write!(f, "there is no rule `{}`", id.escape_debug()),
+            #[cfg(feature = "state")]
+            Cause::NoGeneration(number) => write!(f, "generation {number} is not kept"),
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => f.write_str("what is seen is kept by root, and the policy goes by a key"),
         }

@@ -21,6 +21,7 @@
 //! | rules in your own crate | [`include_rules!`] | all, at compile time |
 //! | bytes in memory | [`Pack::open`] | structure and all text |
 //! | a file | [`PackBuf::open`] | structure and all text |
+//! | a pack that is updated while it is read | `state::RuleStore` | structure, text and digests |
 //! | a large pack of which you read little | [`LazyPack`], [`LazyPackBuf`] | tables and names; a body when it is read |
 //! | a need to know who stands behind it | `verify` of either | digests and a signature |
 //!
@@ -30,6 +31,8 @@
 //! - `std` (default): files, and faster proof of UTF-8. Without it the crate needs `alloc` alone.
 //! - `macros` (default): [`include_rules!`].
 //! - `trust`: Ed25519 keys and `verify`.
+//! - `patch`: packs that take patches, and share what did not change.
+//! - `state`: [`RuleStore`](state::RuleStore): many readers, none of whom waits, and updates underneath them.
 //! - `mmap`: packs mapped into memory.
 //! - `pure`: BLAKE3 without a C compiler.
 
@@ -61,6 +64,8 @@ pub use guard::{Guard, GuardCounts};
 pub use layers::{Layer, LayeredRule, Layers, Refused};
 #[cfg(feature = "mmap")]
 pub use map::MappedPack;
+#[cfg(feature = "patch")]
+pub use map::SharedPack;
 #[cfg(feature = "std")]
 pub use map::{LazyPackBuf, PackBuf};
 #[cfg(feature = "trust")]
@@ -73,6 +78,8 @@ pub use view::{ItemView, LazyRuleView, PersonaView, RuleView, SectionView, Workf
 #[cfg(feature = "trust")]
 pub use driven_format::trust::{KeyId, PublicKey};
 
+#[cfg(feature = "state")]
+pub mod state;
 #[cfg(feature = "trust")]
 pub mod trust;
 

@@ -5,9 +5,9 @@
 //! Looks at bytes that somebody else holds; files are for `map`.
 
 use core::fmt;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
-use driven_format::{Activation, Category, Digest, ManifestView, RuleHead, Section, Tables};
+use driven_format::{Activation, Bodies, Category, Digest, ManifestView, RuleHead, Section, Tables};
 
 use crate::error::Error;
 use crate::query::{PathRules, RowRules, Rules};
@@ -26,7 +26,43 @@ use crate::view::{LazyRuleView, PersonaView, RuleView, WorkflowView};
 #[derive(Clone, Copy)]
 pub struct Pack<'a> {
     tables: Tables<'a>,
-    bodies: &'a str,
+    text: Text<'a>,
+}
+
+/// The bodies of a pack: in one piece behind its tables, or shared with other packs.
+#[derive(Clone, Copy)]
+pub(crate) enum Text<'a> {
+    Whole(&'a str),
+    #[cfg(feature = "patch")]
+    Pieces(&'a crate::map::Pieces),
+}
+
+impl<'a> Text<'a> {
+    /// A text that holds a body, and where that text begins when all bodies are end to end; `start` is asked only
+    /// when it is needed.
+    #[inline(always)]
+    pub(crate) fn around(self, owner: u32, start: impl FnOnce() -> usize) -> (&'a str, usize) {
+        // Without shared packs there is one way alone.
+        let _ = (owner, &start);
+        match self {
+            Text::Whole(bodies) => (bodies, 0),
+            #[cfg(feature = "patch")]
+            Text::Pieces(pieces) => (pieces.body(owner), start()),
+        }
+    }
+
+    /// One body, its owner counted over rules, personas and workflows.
+    fn cut(self, owner: usize, range: Range<usize>) -> &'a str {
+        let (text, base) = self.around(owner as u32, || range.start);
+        &text[range.start - base..range.end - base]
+    }
+}
+
+impl Bodies for Text<'_> {
+    fn body(&self, owner: u32, range: Range<usize>) -> Option<&str> {
+        let (text, base) = self.around(owner, || range.start);
+        text.get(range.start - base..range.end - base)
+    }
 }
 
 impl<'a> Pack<'a> {
@@ -39,8 +75,8 @@ impl<'a> Pack<'a> {
     }
 
     /// Takes tables and text that were proved together.
-    pub(crate) const fn assume_proved(tables: Tables<'a>, bodies: &'a str) -> Self {
-        Pack { tables, bodies }
+    pub(crate) const fn assume_proved(tables: Tables<'a>, text: Text<'a>) -> Self {
+        Pack { tables, text }
     }
 
     /// Proves every digest: the content is what the root digest names.
@@ -49,7 +85,7 @@ impl<'a> Pack<'a> {
     /// Content that does not have the digests that the pack states.
     pub fn prove(self) -> Result<Proved<Self>, Error> {
         self.tables.check_root()?;
-        self.tables.check_content(self.bodies)?;
+        self.tables.check_content(&self.text)?;
         Ok(Proved(self))
     }
 
@@ -68,19 +104,25 @@ impl<'a> Pack<'a> {
     /// The first check of `docs/TRUST.md` that fails; its code says which.
     #[cfg(feature = "trust")]
     pub fn verify_by(self, policy: &crate::trust::Policy<'_>) -> Result<Verified<Self>, Error> {
-        policy.check(&self.tables, Some(self.bodies))?;
+        policy.check(&self.tables, Some(&self.text))?;
         Ok(Verified(self))
     }
 
     /// As [`verify_by`](Self::verify_by), and tells every check that was made.
     #[cfg(feature = "trust")]
     pub fn story(&self, policy: &crate::trust::Policy<'_>) -> crate::trust::Story {
-        policy.judge(&self.tables, Some(self.bodies))
+        policy.judge(&self.tables, Some(&self.text))
     }
 
     /// The bytes of the pack, signatures included.
+    ///
+    /// Of a pack that shares its bodies they are laid out when this is first asked for, and kept.
     pub fn as_bytes(&self) -> &'a [u8] {
-        self.tables.bytes()
+        match self.text {
+            Text::Whole(_) => self.tables.bytes(),
+            #[cfg(feature = "patch")]
+            Text::Pieces(pieces) => pieces.whole(),
+        }
     }
 
     #[inline]
@@ -90,7 +132,7 @@ impl<'a> Pack<'a> {
 
     #[inline]
     pub(crate) fn view(&self, head: RuleHead<'a>) -> RuleView<'a> {
-        RuleView::new(head, self.bodies)
+        RuleView::new(head, self.text)
     }
 
     #[inline]
@@ -156,8 +198,9 @@ impl<'a> Pack<'a> {
 
     /// All personas, by id.
     pub fn personas(&self) -> impl ExactSizeIterator<Item = PersonaView<'a>> + use<'a> {
-        let bodies = self.bodies;
-        self.tables.personas().map(move |head| PersonaView::new(head, &bodies[head.body_range()]))
+        let (text, before) = (self.text, self.len());
+        let each = self.tables.personas().enumerate();
+        each.map(move |(row, head)| PersonaView::new(head, text.cut(before + row, head.body_range())))
     }
 
     /// The persona with this id.
@@ -167,8 +210,9 @@ impl<'a> Pack<'a> {
 
     /// All workflows, by id.
     pub fn workflows(&self) -> impl ExactSizeIterator<Item = WorkflowView<'a>> + use<'a> {
-        let bodies = self.bodies;
-        self.tables.workflows().map(move |head| WorkflowView::new(head, &bodies[head.body_range()]))
+        let (text, before) = (self.text, self.len() + self.tables.personas().len());
+        let each = self.tables.workflows().enumerate();
+        each.map(move |(row, head)| WorkflowView::new(head, text.cut(before + row, head.body_range())))
     }
 
     /// The workflow with this id.
@@ -238,11 +282,11 @@ about!(LazyPack);
 #[derive(Clone, Copy)]
 pub struct LazyPack<'a> {
     tables: Tables<'a>,
-    bodies: Bodies<'a>,
+    bodies: BodiesIn<'a>,
 }
 
 /// The file that holds the bodies of a lazy pack, when they are not behind its tables.
-pub(crate) type Bodies<'a> = Option<&'a crate::map::FileBodies>;
+pub(crate) type BodiesIn<'a> = Option<&'a crate::map::FileBodies>;
 
 impl<'a> LazyPack<'a> {
     /// Proves the tables and names of `bytes`.
@@ -255,7 +299,7 @@ impl<'a> LazyPack<'a> {
 
     /// Takes tables that were proved.
     #[cfg(feature = "std")]
-    pub(crate) const fn assume_proved(tables: Tables<'a>, bodies: Bodies<'a>) -> Self {
+    pub(crate) const fn assume_proved(tables: Tables<'a>, bodies: BodiesIn<'a>) -> Self {
         LazyPack { tables, bodies }
     }
 

@@ -8,7 +8,7 @@ use core::ops::Deref;
 use driven_format::{NodeKind, Nodes, OutlineNode, PersonaHead, RuleHead, WorkflowHead};
 
 use crate::error::Error;
-use crate::pack::Bodies;
+use crate::pack::{BodiesIn, Text};
 
 /// A rule with its body. Everything but the body and its parts comes from [`RuleHead`].
 #[derive(Clone, Copy)]
@@ -22,8 +22,9 @@ pub struct RuleView<'a> {
 
 impl<'a> RuleView<'a> {
     #[inline]
-    pub(crate) fn new(head: RuleHead<'a>, bodies: &'a str) -> Self {
-        RuleView { head, text: bodies, base: 0 }
+    pub(crate) fn new(head: RuleHead<'a>, text: Text<'a>) -> Self {
+        let (text, base) = text.around(head.row(), || head.body_range().start);
+        RuleView { head, text, base }
     }
 
     /// The text, byte for byte as it was written.
@@ -145,11 +146,11 @@ impl<'a> ItemView<'a> {
 #[derive(Clone, Copy)]
 pub struct LazyRuleView<'a> {
     head: RuleHead<'a>,
-    bodies: Bodies<'a>,
+    bodies: BodiesIn<'a>,
 }
 
 impl<'a> LazyRuleView<'a> {
-    pub(crate) fn new(head: RuleHead<'a>, bodies: Bodies<'a>) -> Self {
+    pub(crate) fn new(head: RuleHead<'a>, bodies: BodiesIn<'a>) -> Self {
         LazyRuleView { head, bodies }
     }
 

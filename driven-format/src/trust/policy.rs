@@ -16,7 +16,7 @@ use super::threshold::Signers;
 use super::time::render_time;
 use super::timestamp::SignedTimestamp;
 use crate::error::{Error, ErrorKind};
-use crate::tables::Tables;
+use crate::tables::{Bodies, Tables};
 
 /// Whose packs are taken, and which.
 ///
@@ -243,12 +243,12 @@ impl<'t> Policy<'t> {
     ///
     /// # Errors
     /// The first check that failed.
-    pub fn check(&self, pack: &Tables<'_>, bodies: Option<&str>) -> Result<(), Error> {
+    pub fn check(&self, pack: &Tables<'_>, bodies: Option<&dyn Bodies>) -> Result<(), Error> {
         self.judge(pack, bodies).into_result()
     }
 
     /// As [`check`](Self::check), and tells what it did.
-    pub fn judge(&self, pack: &Tables<'_>, bodies: Option<&str>) -> Story {
+    pub fn judge(&self, pack: &Tables<'_>, bodies: Option<&dyn Bodies>) -> Story {
         let mut story = Story { steps: Vec::new(), fault: None };
         let _ = self.judge_root(&mut story)
             && self.judge_signatures(pack, &mut story)
@@ -407,7 +407,7 @@ impl<'t> Policy<'t> {
 }
 
 /// P7
-fn content(pack: &Tables<'_>, bodies: Option<&str>) -> Outcome {
+fn content(pack: &Tables<'_>, bodies: Option<&dyn Bodies>) -> Outcome {
     pack.check_root()?;
     let Some(bodies) = bodies else {
         return Ok((Held::Yes, format!("digest {}; rules are proved as they are read", pack.root_digest())));

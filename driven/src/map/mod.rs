@@ -6,6 +6,8 @@
 mod lazy;
 #[cfg(feature = "std")]
 mod owned;
+#[cfg(feature = "patch")]
+mod shared;
 
 use driven_format::Tables;
 
@@ -15,9 +17,13 @@ pub(crate) use self::lazy::FileBodies;
 pub use self::lazy::LazyPackBuf;
 #[cfg(feature = "std")]
 pub use self::owned::PackBuf;
+#[cfg(feature = "patch")]
+pub(crate) use self::shared::Pieces;
+#[cfg(feature = "patch")]
+pub use self::shared::SharedPack;
 #[cfg(not(feature = "std"))]
 pub(crate) use self::without_files::FileBodies;
-use crate::pack::Pack;
+use crate::pack::{Pack, Text};
 
 /// Makes a pack of bytes that were proved before, in a constant and without work.
 ///
@@ -51,7 +57,7 @@ pub(crate) const unsafe fn reopen(bytes: &[u8]) -> Pack<'_> {
     let names = unsafe { text(bytes, names) };
     // SAFETY: `check_bodies` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
     let bodies = unsafe { text(bytes, bodies) };
-    Pack::assume_proved(Tables::assume_checked(bytes, names), bodies)
+    Pack::assume_proved(Tables::assume_checked(bytes, names), Text::Whole(bodies))
 }
 
 /// Makes a pack of tables whose bodies were just proved.
@@ -59,7 +65,7 @@ pub(crate) fn with_proved_bodies(tables: Tables<'_>) -> Result<Pack<'_>, driven_
     tables.check_bodies()?;
     // SAFETY: `check_bodies` proved that the bodies are UTF-8, end to end (docs/SAFETY.md, rule 1).
     let bodies = unsafe { core::str::from_utf8_unchecked(tables.bodies()) };
-    Ok(Pack::assume_proved(tables, bodies))
+    Ok(Pack::assume_proved(tables, Text::Whole(bodies)))
 }
 
 /// Makes a lazy pack of bytes that were proved before.
@@ -69,7 +75,7 @@ pub(crate) fn with_proved_bodies(tables: Tables<'_>) -> Result<Pack<'_>, driven_
 #[cfg(feature = "std")]
 pub(crate) unsafe fn reopen_lazy<'a>(
     bytes: &'a [u8],
-    bodies: crate::pack::Bodies<'a>,
+    bodies: crate::pack::BodiesIn<'a>,
 ) -> crate::pack::LazyPack<'a> {
     let [names, _] = Tables::text_ranges(bytes);
     // SAFETY: `check` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).

@@ -23,5 +23,6 @@ mod roundtrip;
 mod sandbox;
 mod secrets;
 mod seeds;
+mod state;
 mod sync;
 mod trust;

@@ -1,0 +1,299 @@
+//! Packs that share what they have in common.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use driven_format::patch::{Base, BodySource, Patch, Target};
+use driven_format::{Digest, Tables};
+
+use super::{PackBuf, text};
+use crate::error::Error;
+use crate::pack::{Pack, Text};
+
+/// Bytes that may lie unused beside those that are, before what is used is copied.
+const SLACK: usize = 64 * 1024;
+
+/// A pack whose digests are proved, and that takes patches.
+///
+/// A pack that came of another by a patch shares with it the text of every rule that did not change, so that a step
+/// costs what changed. Clones share everything.
+///
+/// ```
+/// # use driven_format::{PackBuilder, Rule};
+/// # let rule = |id: &str, body: &str| Rule::new(id, body);
+/// # let old = PackBuilder::new("house", 1).rule(rule("style", "Spell words out.\n")).finish()?;
+/// # let new = PackBuilder::new("house", 2).rule(rule("style", "Spell words right.\n")).finish()?;
+/// # let patch = driven_format::patch::diff(&old, &new)?.patch;
+/// use driven::{PackBuf, SharedPack};
+///
+/// let old = SharedPack::prove(PackBuf::from_vec(old)?)?;
+/// let new = old.apply(&patch, SharedPack::LIMIT)?;
+/// assert_eq!(new.as_pack().rule("style").map(|rule| rule.body()), Some("Spell words right.\n"));
+/// # Ok::<(), driven::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct SharedPack(Arc<Pieces>);
+
+/// A pack in pieces: its tables, and bodies of which other packs may have some too.
+pub(crate) struct Pieces {
+    /// What stands before the bodies, then the signatures.
+    front: Vec<u8>,
+    /// The length of the whole pack, in bytes.
+    len: usize,
+    /// By owner: rules, personas, workflows.
+    bodies: Box<[Piece]>,
+    /// How many bytes the texts have that are kept for the bodies.
+    kept: usize,
+    /// The pack in one piece, once it was asked for.
+    whole: OnceLock<Vec<u8>>,
+}
+
+/// A part of a text, which was proved to be one.
+#[derive(Clone)]
+struct Piece {
+    bytes: Arc<Vec<u8>>,
+    start: u32,
+    len: u32,
+}
+
+impl SharedPack {
+    /// How long a pack may be that a patch leads to, when a program has no other limit: 64 MiB.
+    pub const LIMIT: usize = driven_format::patch::DEFAULT_LIMIT;
+
+    /// Proves every digest of a pack and keeps it.
+    ///
+    /// # Errors
+    /// Content that does not have the digests that the pack states.
+    pub fn prove(pack: PackBuf) -> Result<Self, Error> {
+        let proved = pack.as_pack().prove()?;
+        let owners = proved.len() + proved.personas().len() + proved.workflows().len();
+        let bytes = Arc::new(pack.into_vec());
+        let [_, (start, bodies_len)] = Tables::text_ranges(&bytes);
+        let behind = Tables::digested_len_of(&bytes);
+        let front = [&bytes[..start], &bytes[behind..]].concat();
+        let ranges = Tables::body_ranges(&front);
+        let bodies: Box<[Piece]> = ranges
+            .map(|range| Piece {
+                bytes: Arc::clone(&bytes),
+                start: (start + range.start) as u32,
+                len: range.len() as u32,
+            })
+            .collect();
+        debug_assert_eq!(bodies.len(), owners);
+        Ok(SharedPack(Arc::new(Pieces {
+            front,
+            len: bytes.len(),
+            bodies,
+            kept: bodies_len,
+            whole: OnceLock::new(),
+        })))
+    }
+
+    /// Reads a file and proves every digest.
+    ///
+    /// # Errors
+    /// A file that can't be read or is no pack; the error names it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        SharedPack::prove(PackBuf::open(path)?).map_err(|err| err.in_file(path))
+    }
+
+    /// The pack.
+    #[inline]
+    pub fn as_pack(&self) -> Pack<'_> {
+        let tables = self.0.tables();
+        Pack::assume_proved(tables, Text::Pieces(&self.0))
+    }
+
+    /// The name of exactly these bytes, signatures included; see `docs/UPDATES.md`.
+    pub fn edition(&self) -> Digest {
+        self.0.tables().edition()
+    }
+
+    /// The pack that a patch leads to, of at most `limit` bytes; this one stays as it is.
+    ///
+    /// The target is proved to be the one that the patch names. Who signed it is for
+    /// [`Pack::verify_by`] to say.
+    ///
+    /// # Errors
+    /// A patch that is damaged, or was made for another pack.
+    pub fn apply(&self, patch: &[u8], limit: usize) -> Result<Self, Error> {
+        match Patch::open(patch)?.apply(&*self.0, limit)? {
+            Target::Whole(pack) => SharedPack::prove(PackBuf::from_vec(pack)?),
+            Target::Parts { front, len, bodies } => Ok(SharedPack(Arc::new(self.0.next(front, len, bodies)))),
+        }
+    }
+
+    /// Writes the bytes of the pack, signatures included.
+    ///
+    /// # Errors
+    /// What `out` says.
+    pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        self.0.write_to(out)
+    }
+
+    /// How many bytes [`write_to`](Self::write_to) writes.
+    pub fn len_in_bytes(&self) -> usize {
+        self.0.len
+    }
+
+    /// Whether two packs share the text of a rule, which is only so when it is the same.
+    #[cfg(test)]
+    fn shares_with(&self, other: &Self) -> usize {
+        let address = |pack: &Self, index: usize| pack.0.body(index as u32).as_ptr();
+        (0..self.0.bodies.len())
+            .filter(|&own| (0..other.0.bodies.len()).any(|index| address(self, own) == address(other, index)))
+            .count()
+    }
+}
+
+impl fmt::Debug for SharedPack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_pack().fmt(f)
+    }
+}
+
+impl Pieces {
+    fn tables(&self) -> Tables<'_> {
+        let [names, _] = Tables::text_ranges(&self.front);
+        // SAFETY: the front is that of a pack that was checked, or was written by a patch out of texts (docs/SAFETY.md,
+        // rule 1).
+        let names = unsafe { text(&self.front, names) };
+        Tables::assume_checked(&self.front, names)
+    }
+
+    #[inline]
+    pub(crate) fn body(&self, owner: u32) -> &str {
+        let piece = &self.bodies[owner as usize];
+        // SAFETY: a piece is a body of a pack that was proved, or a text that came with a patch (docs/SAFETY.md, rule 1).
+        unsafe { text(&piece.bytes, (piece.start as usize, piece.len as usize)) }
+    }
+
+    /// The pack in one piece.
+    pub(crate) fn whole(&self) -> &[u8] {
+        self.whole.get_or_init(|| {
+            let mut whole = Vec::with_capacity(self.len);
+            self.write_to(&mut whole).expect("a vector takes all");
+            whole
+        })
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let bodies = Tables::text_ranges(&self.front)[1].0;
+        let (tables, signatures) = self.front.split_at(bodies);
+        out.write_all(tables)?;
+        let mut written = bodies;
+        for owner in 0..self.bodies.len() as u32 {
+            let text = self.body(owner);
+            out.write_all(text.as_bytes())?;
+            written += text.len();
+        }
+        let padding = self.len - signatures.len() - written;
+        out.write_all(&[0; 64][..padding])?;
+        out.write_all(signatures)
+    }
+
+    /// The pack that follows, with these bodies.
+    fn next(&self, front: Vec<u8>, len: usize, bodies: Vec<BodySource>) -> Pieces {
+        let mut kept = self.kept;
+        let bodies = bodies.into_iter().map(|body| match body {
+            BodySource::Kept(owner) => self.bodies[owner as usize].clone(),
+            BodySource::New(text) => {
+                kept += text.len();
+                let len = text.len() as u32;
+                Piece { bytes: Arc::new(String::from(text).into_bytes()), start: 0, len }
+            }
+        });
+        let bodies: Box<[Piece]> = bodies.collect();
+        let mut next = Pieces { front, len, bodies, kept, whole: OnceLock::new() };
+        next.compact();
+        next
+    }
+
+    /// Copies the bodies together when more is kept for them than twice what they have.
+    fn compact(&mut self) {
+        let used: usize = self.bodies.iter().map(|piece| piece.len as usize).sum();
+        if self.kept <= 2 * used + SLACK {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(used);
+        for owner in 0..self.bodies.len() as u32 {
+            bytes.extend_from_slice(self.body(owner).as_bytes());
+        }
+        let bytes = Arc::new(bytes);
+        let mut start = 0;
+        for piece in &mut self.bodies {
+            *piece = Piece { bytes: Arc::clone(&bytes), start, len: piece.len };
+            start += piece.len;
+        }
+        self.kept = used;
+    }
+}
+
+impl Base for Pieces {
+    fn tables(&self) -> Tables<'_> {
+        Pieces::tables(self)
+    }
+
+    fn body(&self, owner: u32) -> &str {
+        Pieces::body(self, owner)
+    }
+
+    fn digested(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.whole()[..Tables::digested_len_of(&self.front)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use driven_format::patch::diff;
+    use driven_format::{PackBuilder, Rule};
+
+    fn pack(version: u64, last: &str) -> Vec<u8> {
+        let rules = (0..9).map(|number| Rule::new(format!("rule-{number}"), format!("Body {number}: é.\n")));
+        let builder = rules.fold(PackBuilder::new("house", version), PackBuilder::rule);
+        builder.rule(Rule::new("rule-9", last)).finish().expect("in order")
+    }
+
+    fn shared(bytes: Vec<u8>) -> SharedPack {
+        PackBuf::from_vec(bytes).and_then(SharedPack::prove).expect("it was written")
+    }
+
+    #[test]
+    fn what_did_not_change_is_shared_and_all_of_it_is_there() {
+        let (old, new) = (pack(1, "The first text.\n"), pack(2, "Another text, which is longer.\n"));
+        let patch = diff(&old, &new).expect("both are packs").patch;
+        let before = shared(old.clone());
+        let after = before.apply(&patch, SharedPack::LIMIT).expect("the patch fits");
+        assert_eq!(after.shares_with(&before), 9);
+        assert_eq!((before.as_pack().as_bytes(), after.as_pack().as_bytes()), (&old[..], &new[..]));
+        assert_eq!(after.edition(), shared(new).edition());
+        assert!(after.as_pack().prove().is_ok());
+        let rule = after.as_pack().rule("rule-3").expect("it stayed");
+        assert_eq!(rule.body(), "Body 3: é.\n");
+        assert!(after.apply(&patch, SharedPack::LIMIT).is_err(), "it was made for another base");
+    }
+
+    #[test]
+    fn texts_that_nobody_reads_any_more_are_let_go() {
+        let mut now = shared(pack(1, "x"));
+        let long = "y".repeat(50_000);
+        for version in 2..12 {
+            let next = pack(version, &format!("{long}{version}"));
+            let patch = diff(now.as_pack().as_bytes(), &next).expect("both are packs").patch;
+            now = now.apply(&patch, SharedPack::LIMIT).expect("the patch fits");
+            let used: usize = now.0.bodies.iter().map(|piece| piece.len as usize).sum();
+            assert!(now.0.kept <= 2 * used + SLACK, "{} kept for {used}", now.0.kept);
+            assert_eq!(now.as_pack().as_bytes(), next);
+        }
+    }
+}
