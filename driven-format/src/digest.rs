@@ -140,6 +140,22 @@ pub fn file_hash(bytes: &[u8]) -> Digest {
     Digest(*blake3::hash(bytes).as_bytes())
 }
 
+/// The [`file_hash`] of bytes that come in parts.
+#[derive(Clone, Debug, Default)]
+pub struct FileHasher(blake3::Hasher);
+
+impl FileHasher {
+    /// Takes the next part.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The hash of all parts.
+    pub fn finish(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
 /// The hash of a text under a context.
 #[cfg(feature = "trust")]
 pub(crate) fn hash_of_text(context: &str, text: &str) -> Digest {

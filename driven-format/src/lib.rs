@@ -53,7 +53,7 @@ pub use attestation::Attestation;
 pub use builder::{PackBuilder, write_attested, write_pack};
 pub use constants::constant_path;
 pub use container::{FORMAT_VERSION, MAGIC, MAX_PACK, SECTION_ALIGN, Section};
-pub use digest::file_hash;
+pub use digest::{FileHasher, file_hash};
 pub use error::{Error, ErrorKind};
 pub use lift::lift_pack;
 pub use model::{

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Patch,
     /// There is no such generation, or it is kept no more.
     NoGeneration,
+    /// A snapshot that is not there, or is damaged.
+    Snapshot,
 }
 
 /// Why a pack can't be opened or trusted.
@@ -39,6 +41,12 @@ enum Cause {
     NoRule(String),
     #[cfg(feature = "state")]
     NoGeneration(u64),
+    #[cfg(feature = "state")]
+    Snapshot {
+        code: &'static str,
+        path: PathBuf,
+        message: String,
+    },
     #[cfg(feature = "std")]
     InFile(PathBuf, driven_format::Error),
     #[cfg(feature = "std")]
@@ -61,6 +69,8 @@ impl Error {
             Cause::NoRule(_) => return ErrorKind::NoRule,
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => return ErrorKind::NoGeneration,
+            #[cfg(feature = "state")]
+            Cause::Snapshot { .. } => return ErrorKind::Snapshot,
         };
         match format {
             Format::Digest => ErrorKind::Digest,
@@ -102,6 +112,8 @@ impl Error {
             Cause::NoRule(_) => "no-rule",
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => "no-generation",
+            #[cfg(feature = "state")]
+            Cause::Snapshot { code, .. } => code,
         }
     }
 
@@ -119,6 +131,10 @@ impl Error {
             Cause::NoRule(_) => "",
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => "ask the store which generations it keeps, and have it keep more",
+            #[cfg(feature = "state")]
+            Cause::Snapshot { .. } => {
+                "see which there are with `driven snapshot list`, and restore one of them"
+            }
         }
     }
 
@@ -128,6 +144,11 @@ impl Error {
 
     pub(crate) fn no_rule(id: &str) -> Self {
         Error(Cause::NoRule(id.into()))
+    }
+
+    #[cfg(feature = "state")]
+    pub(crate) fn snapshot(code: &'static str, path: &std::path::Path, message: impl Into<String>) -> Self {
+        Error(Cause::Snapshot { code, path: path.into(), message: message.into() })
     }
 
     #[cfg(feature = "state")]
@@ -173,6 +194,8 @@ impl fmt::Display for Error {
             Cause::NoRule(id) => write!(f, "there is no rule `{}`", id.escape_debug()),
             #[cfg(feature = "state")]
             Cause::NoGeneration(number) => write!(f, "generation {number} is not kept"),
+            #[cfg(feature = "state")]
+            Cause::Snapshot { path, message, .. } => write!(f, "{}: {message}", path.display()),
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => f.write_str("what is seen is kept by root, and the policy goes by a key"),
         }

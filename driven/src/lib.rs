@@ -43,6 +43,8 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+#[cfg(all(feature = "std", any(feature = "state", feature = "trust")))]
+mod durable;
 mod embed;
 mod error;
 mod guard;

@@ -15,6 +15,7 @@ mod keygen;
 mod matching;
 mod patch;
 mod sign;
+mod snapshot;
 mod sync;
 mod trust;
 mod validate;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Convert(convert::Convert),
     Diff(diff::Diff),
     Patch(patch::Patch),
+    Snapshot(snapshot::Snapshot),
     Keygen(keygen::Keygen),
     Key(key::Key),
     Sign(sign::Sign),
@@ -73,6 +75,7 @@ impl Command {
             Command::Convert(command) => command.run(output),
             Command::Diff(command) => command.run(output),
             Command::Patch(command) => command.run(output),
+            Command::Snapshot(command) => command.run(output),
             Command::Keygen(command) => command.run(output),
             Command::Key(command) => command.run(output),
             Command::Trust(command) => command.run(output),

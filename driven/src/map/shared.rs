@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use driven_format::patch::{Base, BodySource, Patch, Target};
-use driven_format::{Digest, Tables};
+use driven_format::{Digest, FileHasher, Tables};
 
 use super::{PackBuf, text};
 use crate::error::Error;
@@ -117,6 +117,18 @@ impl SharedPack {
         self.0.tables().edition()
     }
 
+    /// The hash of its bytes as a file.
+    pub fn file_hash(&self) -> Digest {
+        let mut hasher = FileHasher::default();
+        self.0
+            .each_part(|part| {
+                hasher.update(part);
+                Ok(())
+            })
+            .expect("hashing takes all");
+        hasher.finish()
+    }
+
     /// The pack that a patch leads to, of at most `limit` bytes; this one stays as it is.
     ///
     /// The target is proved to be the one that the patch names. Who signed it is for
@@ -186,18 +198,23 @@ impl Pieces {
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        self.each_part(|part| out.write_all(part))
+    }
+
+    /// The bytes of the pack, part by part.
+    fn each_part(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let bodies = Tables::text_ranges(&self.front)[1].0;
         let (tables, signatures) = self.front.split_at(bodies);
-        out.write_all(tables)?;
+        take(tables)?;
         let mut written = bodies;
         for owner in 0..self.bodies.len() as u32 {
             let text = self.body(owner);
-            out.write_all(text.as_bytes())?;
+            take(text.as_bytes())?;
             written += text.len();
         }
         let padding = self.len - signatures.len() - written;
-        out.write_all(&[0; 64][..padding])?;
-        out.write_all(signatures)
+        take(&[0; 64][..padding])?;
+        take(signatures)
     }
 
     /// The pack that follows, with these bodies.

@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::changes::Changes;
+use super::snapshots::Snapshots;
 use super::swap::{Numbered, Swap};
 use crate::error::Error;
 use crate::map::SharedPack;
@@ -17,6 +18,8 @@ use crate::pack::Pack;
 /// How many versions before the current one are kept, unless a program says otherwise.
 const KEPT: usize = 4;
 
+/// Where packs are kept, and what time it is.
+type Keeper = (Snapshots, Box<dyn Fn() -> u64 + Send + Sync>);
 type Judge = Box<dyn Fn(Pack<'_>) -> Result<(), Error> + Send + Sync>;
 
 /// Holds the current pack of a program; many read it while it is updated.
@@ -51,6 +54,7 @@ pub struct RuleStore {
     swap: Arc<Swap<Version>>,
     judge: Judge,
     limit: usize,
+    keeper: Option<Keeper>,
     history: Mutex<History>,
     changed: Condvar,
 }
@@ -161,6 +165,7 @@ impl RuleStore {
             swap: Arc::new(Swap::new(Version { generation: 1, pack: first })),
             judge: Box::new(judge),
             limit: SharedPack::LIMIT,
+            keeper: None,
             history: Mutex::new(History { before: VecDeque::new(), kept: KEPT }),
             changed: Condvar::new(),
         }
@@ -185,6 +190,21 @@ impl RuleStore {
         self
     }
 
+    /// Takes a snapshot of the current pack, and of every one that follows before anybody sees it: what a call
+    /// returned for, the next start finds. `now` gives the time in seconds since 1970.
+    ///
+    /// # Errors
+    /// A folder that can't be written.
+    pub fn keep_in(
+        mut self,
+        snapshots: Snapshots,
+        now: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        snapshots.take(&self.load(), now())?;
+        self.keeper = Some((snapshots, Box::new(now)));
+        Ok(self)
+    }
+
     /// The current version. It never waits.
     pub fn load(&self) -> Current {
         Current(self.swap.load())
@@ -203,12 +223,13 @@ impl RuleStore {
     /// Applies a patch to the current pack; gives the new number.
     ///
     /// # Errors
-    /// A patch that is damaged or was made for another pack, or what the judge says; the current pack stays.
+    /// A patch that is damaged or was made for another pack, what the judge says, or a folder of snapshots that can't
+    /// be written; the current pack stays.
     pub fn apply(&self, patch: &[u8]) -> Result<u64, Error> {
         let mut history = self.write();
         let next = self.swap.load().pack.apply(patch, self.limit)?;
         (self.judge)(next.as_pack())?;
-        Ok(self.publish(&mut history, next))
+        self.publish(&mut history, next)
     }
 
     /// Takes another pack in place of the current one; gives the new number.
@@ -218,7 +239,7 @@ impl RuleStore {
     pub fn replace(&self, pack: SharedPack) -> Result<u64, Error> {
         let mut history = self.write();
         (self.judge)(pack.as_pack())?;
-        Ok(self.publish(&mut history, pack))
+        self.publish(&mut history, pack)
     }
 
     /// Makes the pack of an earlier generation current again, under a new number, which it gives.
@@ -231,7 +252,7 @@ impl RuleStore {
         let mut history = self.write();
         let found = history.before.iter().find(|version| version.generation == to);
         let pack = found.map(|version| version.pack.clone()).ok_or_else(|| Error::no_generation(to))?;
-        Ok(self.publish(&mut history, pack))
+        self.publish(&mut history, pack)
     }
 
     /// The generations that [`rollback`](Self::rollback) can go back to, oldest first.
@@ -261,7 +282,10 @@ impl RuleStore {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, history: &mut History, pack: SharedPack) -> u64 {
+    fn publish(&self, history: &mut History, pack: SharedPack) -> Result<u64, Error> {
+        if let Some((snapshots, now)) = &self.keeper {
+            snapshots.take(&pack, now())?;
+        }
         let now = self.swap.load();
         let generation = now.generation + 1;
         self.swap.publish(Arc::new(Version { generation, pack }));
@@ -269,7 +293,7 @@ impl RuleStore {
         let beyond = history.before.len().saturating_sub(history.kept);
         history.before.drain(..beyond);
         self.changed.notify_all();
-        generation
+        Ok(generation)
     }
 }
 
@@ -298,7 +322,7 @@ pub struct Update {
 
 impl Subscription<'_> {
     /// What changed since the last look, if anything was published.
-    pub fn next(&mut self) -> Option<Update> {
+    pub fn poll(&mut self) -> Option<Update> {
         if self.store.generation() <= self.seen.generation() {
             return None;
         }
@@ -318,7 +342,7 @@ impl Subscription<'_> {
             .wait_timeout_while(history, timeout, |_| self.store.generation() <= seen)
             .unwrap_or_else(PoisonError::into_inner);
         drop(waited);
-        self.next()
+        self.poll()
     }
 }
 

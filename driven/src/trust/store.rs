@@ -3,14 +3,14 @@
 //! Law: `docs/TRUST.md`, "State", checks S1 to S5. What stands in it is
 //! `driven_format::trust::State`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use alloc::format;
 use alloc::string::String;
 
 use super::{Policy, State, Story};
+use crate::durable;
 use crate::error::Error;
 use crate::pack::{Pack, Verified};
 
@@ -108,13 +108,9 @@ impl TrustStore {
         Ok(pack.story(&policy.clone().state(&state)))
     }
 
-    /// S1: the lock ends when it is dropped, or when the process ends, however it does.
+    /// S1
     fn lock(&self) -> Result<File, Error> {
-        let path = self.beside(".lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(|err| Error::io(&path, err))?;
-        lock.lock().map_err(|err| Error::io(&path, err))?;
-        Ok(lock)
+        durable::lock(&durable::beside(&self.path, ".lock"))
     }
 
     /// S2, S3
@@ -138,19 +134,7 @@ impl TrustStore {
             let err = io::Error::new(io::ErrorKind::FileTooLarge, "more packs than a state file holds");
             return Err(Error::io(&self.path, err));
         }
-        let beside = self.beside(".new");
-        let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, &self.path));
-        if let Err(err) = written {
-            // Nothing more can be done about the file beside it than to try.
-            let _ = fs::remove_file(&beside);
-            return Err(Error::io(&self.path, err));
-        }
-        flush_folder(&self.path).map_err(|err| Error::io(&self.path, err))
-    }
-
-    fn beside(&self, ending: &str) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        self.path.with_file_name(format!("{name}{ending}"))
+        durable::write(&self.path, |file| file.write_all(text.as_bytes()))
     }
 }
 
@@ -165,22 +149,4 @@ fn look<'a>(
         Some(fault) => Err(fault.clone().into()),
         None => Ok((Verified::assume(pack), story)),
     }
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-#[cfg(unix)]
-fn flush_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Other systems have no such call for folders.
-#[cfg(not(unix))]
-fn flush_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -1,9 +1,12 @@
-//! Faults at every call of whoever keeps the state of trust: afterwards it is the old one or the new one, whole.
+//! Faults at every call of whoever keeps the state of trust, or packs: afterwards it is the old one or the new one, whole.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use driven::SharedPack;
+use driven::state::Snapshots;
+use driven_format::{PackBuilder, Rule};
 use driven_tests::faults::{Fault, Found, Harness, classify};
 
 use crate::harness::{Project, binary};
@@ -150,6 +153,146 @@ fn the_state_of_trust_is_the_old_one_or_the_new_one_whatever_fails() {
     }
     eprintln!("{fired} faults fired");
     assert!(fired >= 300, "{fired}");
+}
+
+/// One way in which the packs in a folder change.
+struct Step {
+    name: &'static str,
+    /// The versions that were taken before, the current one last.
+    before: &'static [u64],
+    arguments: Vec<String>,
+    /// The current version afterwards.
+    current: u64,
+}
+
+fn long_pack(version: u64) -> Vec<u8> {
+    let text = "Text that fills more than one write. ".repeat(4000);
+    let rules =
+        (0..3).map(|number| Rule::new(format!("rule-{number}"), format!("{number} {version}\n{text}")));
+    rules.fold(PackBuilder::new("house", version), PackBuilder::rule).finish().unwrap()
+}
+
+/// What a new process finds: the current version and the listed ones. Everything that is listed is whole.
+fn found(snapshots: &Snapshots) -> (Option<u64>, Vec<u64>) {
+    let version = |pack: SharedPack| pack.as_pack().manifest().version();
+    let current = snapshots.current().expect("the current one is whole").map(version);
+    let list = snapshots.list().expect("the list is whole");
+    let versions =
+        list.iter().map(|kept| version(snapshots.open(&kept.hash).expect("what is listed is whole")));
+    (current, versions.collect())
+}
+
+#[test]
+fn snapshots_are_the_old_ones_or_the_new_ones_whatever_fails() {
+    let Some(harness) = Harness::new() else { return };
+    let project = Project::new();
+    for version in 1..=4 {
+        project.write(&format!("{version}.drv"), long_pack(version));
+    }
+    project.write("step.drvp", driven_format::patch::diff(&long_pack(2), &long_pack(3)).unwrap().patch);
+    let folder = project.path("kept");
+    let snapshots = Snapshots::new(&folder);
+    let run = |words: &[&str]| -> Vec<String> {
+        let own = ["snapshot", "--dir", folder.to_str().unwrap()];
+        [&own[..], words].concat().into_iter().map(str::to_owned).collect()
+    };
+    let hash = |version: u64| driven::file_hash(&long_pack(version)).to_string();
+    let steps = [
+        Step { name: "the first", before: &[], arguments: run(&["take", "1.drv"]), current: 1 },
+        Step { name: "one more", before: &[1, 2], arguments: run(&["take", "3.drv"]), current: 3 },
+        Step { name: "one again", before: &[1, 2], arguments: run(&["take", "1.drv"]), current: 1 },
+        Step { name: "apply", before: &[1, 2], arguments: run(&["apply", "step.drvp"]), current: 3 },
+        Step {
+            name: "apply what is there",
+            before: &[3, 2],
+            arguments: run(&["apply", "step.drvp"]),
+            current: 3,
+        },
+        Step { name: "restore", before: &[1, 2, 3], arguments: run(&["restore", &hash(1)]), current: 1 },
+        Step { name: "prune", before: &[1, 2, 3, 4], arguments: run(&["prune", "--keep", "1"]), current: 4 },
+        Step { name: "prune none", before: &[1, 2], arguments: run(&["prune", "--keep", "5"]), current: 2 },
+    ];
+    let lay_out = |step: &Step| {
+        let _ = fs::remove_dir_all(&folder);
+        for &version in step.before {
+            snapshots
+                .take(&SharedPack::open(project.path(&format!("{version}.drv"))).unwrap(), version)
+                .unwrap();
+        }
+    };
+    let command = |step: &Step| {
+        let mut command = Command::new(binary());
+        command.args(&step.arguments).current_dir(project.path("")).env("NO_COLOR", "1");
+        command
+    };
+    let mut fired = 0;
+    for step in &steps {
+        lay_out(step);
+        let old = found(&snapshots);
+        let clean = harness.run(&mut command(step), &folder, None);
+        assert_eq!(clean.output.status.code(), Some(0), "{}: {:?}", step.name, clean.output);
+        let new = found(&snapshots);
+        assert_eq!(new.0, Some(step.current), "{}", step.name);
+        for (number, (name, _)) in clean.calls.iter().enumerate() {
+            for fault in Fault::ALL {
+                if fault == Fault::Short && !matches!(name.as_str(), "read" | "write") {
+                    continue;
+                }
+                lay_out(step);
+                let ran = harness.run(&mut command(step), &folder, Some((number, fault)));
+                let told = format!("{}: {fault:?} at {number}, {name}", step.name);
+                assert!(ran.fired, "{told}");
+                fired += 1;
+                let became = found(&snapshots);
+                assert!(became == old || became == new, "{told}: {became:?}");
+                if ran.output.status.code() == Some(0) {
+                    assert_eq!(became, new, "{told}");
+                }
+                // The next one goes on; a patch that was applied has no base any more.
+                let next = command(step).output().unwrap();
+                let expected = if became == new && step.name.starts_with("apply") { 2 } else { 0 };
+                let told = format!("{told}: {}", String::from_utf8_lossy(&next.stderr));
+                assert_eq!((next.status.code(), found(&snapshots)), (Some(expected), new.clone()), "{told}");
+            }
+        }
+    }
+    eprintln!("{fired} faults fired");
+    assert!(fired >= 1000, "{fired}");
+}
+
+#[test]
+fn a_patched_pack_is_the_old_one_or_the_new_one_whatever_fails() {
+    let Some(harness) = Harness::new() else { return };
+    let project = Project::new();
+    let (old, new) = (long_pack(1), long_pack(2));
+    project.write("step.drvp", driven_format::patch::diff(&old, &new).unwrap().patch);
+    let folder = project.path("kept");
+    let command = || {
+        let mut command = Command::new(binary());
+        let pack = folder.join("state");
+        command.arg("patch").arg(&pack).arg(project.path("step.drvp")).arg("-o").arg(&pack);
+        command.env("NO_COLOR", "1").current_dir(project.path(""));
+        command
+    };
+    let path = lay_out(&folder, Some(&old));
+    let clean = harness.run(&mut command(), &folder, None);
+    assert_eq!(clean.output.status.code(), Some(0), "{:?}", clean.output);
+    assert!(fs::read(&path).unwrap() == new);
+    let mut fired = 0;
+    for number in 0..clean.calls.len() {
+        for fault in Fault::ALL {
+            lay_out(&folder, Some(&old));
+            let ran = harness.run(&mut command(), &folder, Some((number, fault)));
+            fired += usize::from(ran.fired);
+            let became = classify(Some(&old), Some(&new), fs::read(&path).ok().as_deref());
+            assert_ne!(became, Found::Torn, "{fault:?} at {number}");
+            if ran.output.status.code() == Some(0) {
+                assert_eq!(became, Found::New, "{fault:?} at {number}");
+            }
+        }
+    }
+    eprintln!("{fired} faults fired");
+    assert!(fired >= 60, "{fired}");
 }
 
 /// A writer that does it wrong, to see that the harness sees it.

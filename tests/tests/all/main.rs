@@ -23,6 +23,7 @@ mod roundtrip;
 mod sandbox;
 mod secrets;
 mod seeds;
+mod snapshots;
 mod state;
 mod sync;
 mod trust;

@@ -69,7 +69,7 @@ fn who_is_not_let_in_is_never_seen() {
 fn changes_are_told_by_row() {
     let store = RuleStore::open_to_all(shared(&pack(1)));
     let mut told = store.subscribe();
-    assert!(told.next().is_none() && told.wait(Duration::ZERO).is_none());
+    assert!(told.poll().is_none() && told.wait(Duration::ZERO).is_none());
     store.apply(&step(1, 2)).unwrap();
     let mut builder = PackBuilder::new("house", 3).rule(Rule::new("added", "New.\n"));
     for number in 0..9 {
@@ -81,7 +81,7 @@ fn changes_are_told_by_row() {
         assert!(!changes.is_empty());
         of.iter().map(|row| store.rules().nth(row as usize).unwrap().id().to_owned()).collect()
     };
-    let update = told.next().unwrap();
+    let update = told.poll().unwrap();
     assert_eq!((update.before.generation(), update.now.generation()), (1, 3));
     let changes = &update.changes;
     assert_eq!(ids(changes, &changes.added, &update.now.pack()), ["added"]);
@@ -94,7 +94,7 @@ fn changes_are_told_by_row() {
     assert_eq!(store.changes_since(1).as_ref(), Some(changes));
     assert!(store.changes_since(3).unwrap().is_empty());
     assert_eq!((store.changes_since(0), store.changes_since(4)), (None, None));
-    assert!(told.next().is_none());
+    assert!(told.poll().is_none());
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! Files that are there whole or not at all, whatever fails, and locks between processes.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use alloc::format;
+
+use crate::error::Error;
+
+/// Takes the lock beside `path`, and waits for it; it ends when it is dropped, or when the process ends, however it
+/// does.
+pub(crate) fn lock(path: &Path) -> Result<File, Error> {
+    let lock = File::options().create(true).truncate(false).write(true).open(path);
+    let lock = lock.map_err(|err| Error::io(path, err))?;
+    lock.lock().map_err(|err| Error::io(path, err))?;
+    Ok(lock)
+}
+
+/// Takes a file for itself, unless somebody has it.
+#[cfg(feature = "state")]
+pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(fs::TryLockError::WouldBlock) => Ok(false),
+        Err(fs::TryLockError::Error(err)) => Err(err),
+    }
+}
+
+/// Writes a file through another beside it: written, flushed, renamed over it, and the folder flushed.
+pub(crate) fn write(
+    path: &Path,
+    fill: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>,
+) -> Result<(), Error> {
+    let beside = beside(path, ".new");
+    let written = write_new(&beside, fill).and_then(|()| fs::rename(&beside, path));
+    if let Err(err) = written {
+        // Nothing more can be done about the file beside it than to try.
+        let _ = fs::remove_file(&beside);
+        return Err(Error::io(path, err));
+    }
+    flush_folder_of(path).map_err(|err| Error::io(path, err))
+}
+
+/// The path with an ending more.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{name}{ending}"))
+}
+
+fn write_new(path: &Path, fill: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let mut file = io::BufWriter::with_capacity(1 << 16, File::create(path)?);
+    fill(&mut file)?;
+    file.flush()?;
+    file.get_ref().sync_all()
+}
+
+/// Makes what was renamed or removed in the folder of `path` last.
+#[cfg(unix)]
+pub(crate) fn flush_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Other systems have no such call for folders.
+#[cfg(not(unix))]
+pub(crate) fn flush_folder_of(_: &Path) -> io::Result<()> {
+    Ok(())
+}
