@@ -41,6 +41,12 @@ impl Bodies for str {
     }
 }
 
+impl<B: Bodies + ?Sized> Bodies for &B {
+    fn body(&self, owner: u32, range: core::ops::Range<usize>) -> Option<&str> {
+        (**self).body(owner, range)
+    }
+}
+
 /// The tables and names of a pack, proved; its bodies are not.
 #[derive(Clone, Copy)]
 pub struct Tables<'a> {

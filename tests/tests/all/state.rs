@@ -107,7 +107,7 @@ fn whoever_waits_is_woken() {
             let mut told = store.subscribe();
             waits.store(true, Ordering::Release);
             // Far longer than it takes: what is asserted is that it ends with an update.
-            told.wait(Duration::from_secs(600)).map(|update| update.now.generation())
+            told.wait(Duration::from_mins(10)).map(|update| update.now.generation())
         })
     };
     while !waits.load(Ordering::Acquire) {
