@@ -486,7 +486,7 @@ pub(crate) fn literal(component: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Whether a byte is no literal in a plain pattern.
-pub(crate) fn is_special(byte: u8) -> bool {
+fn is_special(byte: u8) -> bool {
     matches!(byte, b'*' | b'?' | b'[' | b'\\')
 }
 

@@ -18,7 +18,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 #[cfg(feature = "diff")]
-pub use diff::{Made, Used, diff};
+pub use diff::{Made, diff};
 
 use crate::container::digested_len;
 use crate::error::{Error, ErrorKind};

@@ -46,7 +46,7 @@ pub struct Made {
 }
 
 /// How often something is used.
-pub type Used = BTreeMap<&'static str, usize>;
+type Used = BTreeMap<&'static str, usize>;
 
 /// Makes the smallest patch from one pack to another.
 ///
