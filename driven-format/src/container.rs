@@ -154,11 +154,14 @@ pub(crate) const fn digested_len(pack: &[u8]) -> usize {
     u32_at(pack, 20) as usize
 }
 
-/// What follows the digested part: of a whole pack, or of a front, behind which it then stands.
+/// What follows the digested part of a whole pack.
 pub(crate) fn behind_digested(pack: &[u8]) -> &[u8] {
-    let digested = digested_len(pack);
-    let start = if digested <= pack.len() { digested } else { Section::Bodies.range(pack).0 };
-    &pack[start..]
+    &pack[digested_len(pack)..]
+}
+
+/// What follows the digested part, in a front.
+pub(crate) fn behind_front(front: &[u8]) -> &[u8] {
+    &front[Section::Bodies.range(front).0..]
 }
 
 /// The bytes of an optional section.
@@ -179,8 +182,7 @@ pub(crate) fn check(pack: &[u8]) -> Result<(), Error> {
 pub(crate) fn check_front(front: &[u8], len: usize) -> Result<(), Error> {
     check_as_long_as(front, len)?;
     let (bodies, digested) = (Section::Bodies.range(front).0, digested_len(front));
-    // A front is told from a whole pack by being shorter than its digested part.
-    if front.len() < digested && bodies.checked_add(len - digested) == Some(front.len()) {
+    if bodies.checked_add(len - digested) == Some(front.len()) {
         return Ok(());
     }
     Err(Error::malformed("the front of the pack is not what its header says"))

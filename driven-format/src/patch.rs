@@ -254,8 +254,8 @@ impl<'p> Patch<'p> {
         let stream = packing::unpack(self.packing, &mut rest, base, limit)?;
         let target = apply::run(&stream, base, &signatures, limit)?;
         let edition = match &target {
-            Target::Parts { front, .. } => Tables::edition_of(front),
-            Target::Whole(pack) => Tables::edition_of(pack),
+            Target::Parts { front, .. } => Tables::assume_checked_front(front, "").edition(),
+            Target::Whole(pack) => Tables::assume_checked(pack, "").edition(),
         };
         if edition.as_bytes()[..16] == self.record.target {
             return Ok(target);
@@ -297,15 +297,10 @@ impl Tables<'_> {
     ///
     /// It covers all of a pack whose digests are proved, and is known without its bodies.
     pub fn edition(&self) -> Digest {
-        Tables::edition_of(self.bytes())
-    }
-
-    /// The edition of a pack, or of its front, that was checked.
-    fn edition_of(front: &[u8]) -> Digest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"driven edition v1\0");
-        hasher.update(&front[32..64]);
-        hasher.update(crate::container::behind_digested(front));
+        hasher.update(self.root_digest().as_bytes());
+        hasher.update(self.signature_bytes());
         Digest(*hasher.finalize().as_bytes())
     }
 }

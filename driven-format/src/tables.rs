@@ -54,13 +54,16 @@ pub struct Tables<'a> {
     names: &'a str,
     /// The section that queries ask most, found once.
     rules: Table<'a, RuleRecord>,
+    /// The bodies are elsewhere, and what follows them in a whole pack stands behind these tables. The bytes alone
+    /// don't say so: short bodies may look like signatures.
+    is_front: bool,
 }
 
 impl<'a> Tables<'a> {
     /// Proves the structure and the names of `pack`.
     pub fn check(pack: &'a [u8]) -> Result<Self, Error> {
         container::check(pack)?;
-        Tables::check_all(pack)
+        Tables::check_all(pack, false)
     }
 
     /// Proves the *front* of a pack that has `len` bytes in all: what stands before its bodies, and behind that what
@@ -68,13 +71,13 @@ impl<'a> Tables<'a> {
     #[doc(hidden)]
     pub fn check_front(front: &'a [u8], len: usize) -> Result<Self, Error> {
         container::check_front(front, len)?;
-        Tables::check_all(front)
+        Tables::check_all(front, true)
     }
 
-    fn check_all(pack: &'a [u8]) -> Result<Self, Error> {
+    fn check_all(pack: &'a [u8], is_front: bool) -> Result<Self, Error> {
         check_record_sizes(pack)?;
         let names = utf8(Section::Names.bytes(pack), "names")?;
-        let tables = Tables::assume_checked(pack, names);
+        let tables = Tables { is_front, ..Tables::assume_checked(pack, names) };
         Checker::new(tables).check()?;
         crate::signatures::check(tables.signature_bytes())?;
         container::optional(pack, KIND_ATTESTATION).map(Attestation::read).transpose()?;
@@ -87,7 +90,14 @@ impl<'a> Tables<'a> {
     #[doc(hidden)]
     #[inline]
     pub const fn assume_checked(pack: &'a [u8], names: &'a str) -> Self {
-        Tables { pack, names, rules: Table::new(Section::Rules.bytes(pack)) }
+        Tables { pack, names, rules: Table::new(Section::Rules.bytes(pack)), is_front: false }
+    }
+
+    /// The same for what [`check_front`](Self::check_front) accepted.
+    #[doc(hidden)]
+    #[inline]
+    pub const fn assume_checked_front(front: &'a [u8], names: &'a str) -> Self {
+        Tables { pack: front, names, rules: Table::new(Section::Rules.bytes(front)), is_front: true }
     }
 
     /// Where the names and the bodies lie in a pack that was checked: offset and length of each.
@@ -115,7 +125,7 @@ impl<'a> Tables<'a> {
 
     /// What follows the digested part.
     pub(crate) fn signature_bytes(&self) -> &'a [u8] {
-        container::behind_digested(self.pack)
+        if self.is_front { container::behind_front(self.pack) } else { container::behind_digested(self.pack) }
     }
 
     /// Length of the part that the digests cover, in bytes.
@@ -137,7 +147,7 @@ impl<'a> Tables<'a> {
 
     /// The bodies, unless this is a front, which has none.
     pub(crate) fn bodies_here(&self) -> Option<&'a [u8]> {
-        (digested_len(self.pack) <= self.pack.len()).then(|| self.bodies())
+        (!self.is_front).then(|| self.bodies())
     }
 
     /// Proves that the bodies are UTF-8 and that no range of them cuts a character.

@@ -556,7 +556,7 @@ impl<'m> Writer<'m> {
 }
 
 fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Option<Digest>]) {
-    let tables = Tables::assume_checked(front, names);
+    let tables = Tables::assume_checked_front(front, names);
     let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::new);
     let mut each = bodies.iter().map(|body| body.text).zip(known);
     let mut digests = Vec::with_capacity(known.len());
@@ -572,7 +572,7 @@ fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Opt
     let (start, len) = Section::Digests.range(front);
     front[start..start + len].copy_from_slice(&to_bytes(&digests));
 
-    let content = Tables::assume_checked(front, names).content_of_digests();
+    let content = Tables::assume_checked_front(front, names).content_of_digests();
     let end = Section::Manifest.range(front).0 + ManifestRecord::SIZE;
     front[end - 32..end].copy_from_slice(content.as_bytes());
 

@@ -80,7 +80,11 @@ pub(crate) unsafe fn reopen_lazy<'a>(
     let [names, _] = Tables::text_ranges(bytes);
     // SAFETY: `check` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
     let names = unsafe { text(bytes, names) };
-    crate::pack::LazyPack::assume_proved(Tables::assume_checked(bytes, names), bodies)
+    let tables = match bodies {
+        Some(_) => Tables::assume_checked_front(bytes, names),
+        None => Tables::assume_checked(bytes, names),
+    };
+    crate::pack::LazyPack::assume_proved(tables, bodies)
 }
 
 /// # Safety

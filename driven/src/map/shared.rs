@@ -178,7 +178,7 @@ impl Pieces {
         // SAFETY: the front is that of a pack that was checked, or was written by a patch out of texts (docs/SAFETY.md,
         // rule 1).
         let names = unsafe { text(&self.front, names) };
-        Tables::assume_checked(&self.front, names)
+        Tables::assume_checked_front(&self.front, names)
     }
 
     #[inline]
@@ -298,6 +298,31 @@ mod tests {
         let rule = after.as_pack().rule("rule-3").expect("it stayed");
         assert_eq!(rule.body(), "Body 3: é.\n");
         assert!(after.apply(&patch, SharedPack::LIMIT).is_err(), "it was made for another base");
+    }
+
+    #[cfg(feature = "trust")]
+    #[test]
+    fn signatures_are_found_however_short_the_bodies_are() {
+        use driven_format::trust::{SecretKey, sign};
+        let key = SecretKey::from_seed(&[7; 32].into());
+        let signed = |version, body: &str| {
+            let pack = PackBuilder::new("house", version).rule(Rule::new("rule", body)).finish();
+            let pack = pack.expect("in order");
+            sign(&Tables::check(&pack).expect("it is a pack"), &key, 0).expect("it can be signed")
+        };
+        // A text that looks like signatures is none.
+        let (short, alike) = ("Spell.\n", "DRVSIGN\n".repeat(30));
+        for (old, new) in [("", short), (short, ""), (short, &*alike), (&alike, short)] {
+            let (old, new) = (signed(1, old), signed(2, new));
+            let patch = diff(&old, &new).expect("both are packs").patch;
+            let before = shared(old.clone());
+            let after = before.apply(&patch, SharedPack::LIMIT).expect("the patch fits");
+            for (pack, whole) in [(&before, &old), (&after, &new)] {
+                assert_eq!(pack.as_pack().as_bytes(), whole);
+                assert!(pack.as_pack().verify(&key.public_key()).is_ok());
+                assert_eq!(pack.edition(), Tables::check(whole).expect("it is a pack").edition());
+            }
+        }
     }
 
     #[test]
