@@ -7,6 +7,7 @@
 
 mod commands;
 mod confine;
+mod fetching;
 mod files;
 mod keys;
 mod output;
@@ -99,6 +100,12 @@ impl From<driven_build::Error> for Failure {
 
 impl From<driven_assistants::Error> for Failure {
     fn from(err: driven_assistants::Error) -> Self {
+        Failure::new(err.code(), err.to_string()).hint(err.hint())
+    }
+}
+
+impl From<driven_serve::Error> for Failure {
+    fn from(err: driven_serve::Error) -> Self {
         Failure::new(err.code(), err.to_string()).hint(err.hint())
     }
 }

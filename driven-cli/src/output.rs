@@ -1,6 +1,7 @@
 //! What commands print: data to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 
 use driven_build::{Finding, Level, Report, printable};
 use serde_json::{Value, json};
@@ -58,6 +59,15 @@ impl Output {
             self.value(value);
         } else {
             self.line(lines().trim_end());
+        }
+    }
+
+    /// A line of data that is to be seen now, as JSON when that was asked for; breaks off when nobody reads.
+    pub(crate) fn stream(&mut self, value: &Value, line: impl FnOnce() -> String) -> ControlFlow<()> {
+        let line = if self.json { value.to_string() } else { line() };
+        match writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
         }
     }
 

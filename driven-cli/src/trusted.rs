@@ -11,16 +11,20 @@ use crate::keys::{now, read_public, read_root, read_text};
 use crate::output::Output;
 
 /// Who must have signed.
+#[derive(Clone)]
 pub(crate) enum By {
     Key(PublicKey),
     Root(RootChain),
 }
 
 /// What is asked of a pack.
+#[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) by: By,
     pub(crate) name: Option<String>,
     pub(crate) timestamp: Option<SignedTimestamp>,
+    /// Where the timestamp of a project lies.
+    pub(crate) timestamp_file: Option<PathBuf>,
     pub(crate) state: Option<PathBuf>,
     pub(crate) accept_version: Option<u64>,
     pub(crate) allow_capped: bool,
@@ -55,7 +59,8 @@ impl Asked {
         Ok(Some(Asked {
             by,
             name,
-            timestamp: timestamp.map(|file| read_timestamp(&root.join(file))).transpose()?,
+            timestamp: timestamp.as_ref().map(|file| read_timestamp(&root.join(file))).transpose()?,
+            timestamp_file: timestamp.map(|file| root.join(file)),
             state: state.map(|file| root.join(file)),
             accept_version: None,
             allow_capped,
@@ -85,7 +90,7 @@ impl Asked {
     }
 
     /// Judges a pack, and writes down what is seen where a state is kept; whether it holds is in the story.
-    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Told, Failure> {
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Told, driven::Error> {
         let policy = self.policy();
         let Some(state) = &self.state else {
             return Ok(Told { story: pack.story(&policy), is_first_use: false });

@@ -61,6 +61,8 @@ pub enum ErrorKind {
     PatchLimit,
     /// The patch does not lead to the pack that it names.
     PatchTarget,
+    /// A feed that does not have its form.
+    Feed,
 }
 
 /// Why bytes were refused, or a model can't be written.
@@ -119,6 +121,7 @@ impl Error {
             ErrorKind::PatchDamaged => "patch-damaged",
             ErrorKind::PatchLimit => "patch-limit",
             ErrorKind::PatchTarget => "patch-target",
+            ErrorKind::Feed => "feed",
         }
     }
 
@@ -149,6 +152,7 @@ impl Error {
             ErrorKind::PatchNewer => "update driven, or fetch the whole pack",
             ErrorKind::PatchBase => "fetch the patch from the pack that you have, or the whole pack",
             ErrorKind::PatchDamaged | ErrorKind::PatchTarget => "fetch the patch again, or the whole pack",
+            ErrorKind::Feed => "check the address: a tree of packs is made by `driven publish`",
             ErrorKind::PatchLimit => "raise the limit, if you trust whoever made it",
             ErrorKind::Model | ErrorKind::Key => "",
         }

@@ -6,6 +6,8 @@
 //! anything but ideographs) are always reported. Scripts and look-alikes are
 //! those of Unicode (UAX 24, UTS 39). Knows nothing of files and of levels.
 
+mod in_pack;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,6 +15,8 @@ use core::ops::Range;
 
 use unicode_script::{Script, UnicodeScript};
 use unicode_security::skeleton;
+
+pub use in_pack::{HiddenInPack, look_through};
 
 /// What kind of hidden text it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -31,6 +31,7 @@ mod constants;
 mod container;
 mod digest;
 mod error;
+mod feed;
 pub mod glob;
 mod hash;
 #[cfg(feature = "hidden")]
@@ -55,6 +56,7 @@ pub use constants::constant_path;
 pub use container::{FORMAT_VERSION, MAGIC, MAX_PACK, SECTION_ALIGN, Section};
 pub use digest::{FileHasher, file_hash};
 pub use error::{Error, ErrorKind};
+pub use feed::{Feed, etag};
 pub use lift::lift_pack;
 pub use model::{
     Activation, Capabilities, Capability, Category, Manifest, NodeKind, Origin, OutlineNode, Persona, Rule,

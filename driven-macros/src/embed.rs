@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use driven_format::Tables;
-use driven_format::hidden::{self, Hidden};
+use driven_format::hidden::look_through;
 use proc_macro::{Span, TokenStream};
 
 use crate::Fault;
@@ -29,74 +29,16 @@ pub(crate) fn embed(arguments: &Arguments) -> Result<TokenStream, Fault> {
     let bodies = proved.map_err(|err| at(format!("{shown}: {err}")))?;
     // The build script has looked at what it compiled itself.
     if arguments.file.is_some() && arguments.cap_lints.is_none() {
-        refuse_hidden(&tables, bodies).map_err(|message| at(format!("{shown}: {message}")))?;
+        look_through(&tables, bodies).map_err(|found| {
+            let hint = "have it built anew without that, or let it stand by `cap_lints = \"warn\"`";
+            at(format!("{shown}: {found}; {hint}"))
+        })?;
     }
     let source = match &arguments.trust {
         Some(key) => Source::Proved { file: &place.file, key: &key.value },
         None => Source::File(&place.file),
     };
     print::module(arguments, &tables, &source).map_err(at)
-}
-
-/// Refuses a ready-made pack with text that people don't see.
-fn refuse_hidden(tables: &Tables<'_>, bodies: &str) -> Result<(), String> {
-    let look = |text: &str, id: &str| match hidden::find(text).first() {
-        Some(found) => Err(told(found, text, id)),
-        None => Ok(()),
-    };
-    let manifest = tables.manifest();
-    for text in [manifest.name(), manifest.description(), manifest.licence()] {
-        look(text, "the manifest")?;
-    }
-    for rule in tables.rules() {
-        for text in [rule.id(), rule.description(), rule.when(), &bodies[rule.body_range()]] {
-            look(text, rule.id())?;
-        }
-        let lists = [
-            rule.globs(),
-            rule.tags(),
-            rule.languages(),
-            rule.targets(),
-            rule.requires(),
-            rule.conflicts(),
-            rule.replaces(),
-        ];
-        for text in lists.into_iter().flat_map(|list| list.iter().collect::<Vec<_>>()) {
-            look(text, rule.id())?;
-        }
-        for origin in rule.origins() {
-            look(origin.path(), rule.id())?;
-            look(origin.text(), rule.id())?;
-        }
-    }
-    for persona in tables.personas() {
-        for text in [persona.id(), persona.description(), persona.role(), &bodies[persona.body_range()]] {
-            look(text, persona.id())?;
-        }
-        for text in persona.traits().iter().chain(persona.principles().iter()) {
-            look(text, persona.id())?;
-        }
-    }
-    for workflow in tables.workflows() {
-        for text in [workflow.id(), workflow.description(), &bodies[workflow.body_range()]] {
-            look(text, workflow.id())?;
-        }
-        for step in workflow.steps() {
-            for text in [step.name(), step.text(), step.when()] {
-                look(text, workflow.id())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn told(found: &Hidden, text: &str, id: &str) -> String {
-    let line = text[..found.range.start].matches('\n').count() + 1;
-    let id: String = id.chars().filter(|char| !char.is_control()).collect();
-    format!(
-        "{found} (in line {line} of a text of `{id}`); have it built anew without that, or let it stand by \
-         `cap_lints = \"warn\"`"
-    )
 }
 
 /// Where the pack is.

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// Takes the lock beside `path`, and waits for it; it ends when it is dropped, or when the process ends, however it
 /// does.
-pub(crate) fn lock(path: &Path) -> Result<File, Error> {
+pub fn lock(path: &Path) -> Result<File, Error> {
     let lock = File::options().create(true).truncate(false).write(true).open(path);
     let lock = lock.map_err(|err| Error::io(path, err))?;
     lock.lock().map_err(|err| Error::io(path, err))?;
@@ -28,7 +28,7 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 /// Writes a file through another beside it: written, flushed, renamed over it, and the folder flushed.
-pub(crate) fn write(
+pub fn write(
     path: &Path,
     fill: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), Error> {
@@ -43,7 +43,7 @@ pub(crate) fn write(
 }
 
 /// The path with an ending more.
-pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{name}{ending}"))
 }

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     NoGeneration,
     /// A snapshot that is not there, or is damaged.
     Snapshot,
+    /// A tree of packs that can't be reached, or sends what is refused.
+    Update,
 }
 
 /// Why a pack can't be opened or trusted.
@@ -47,6 +49,14 @@ enum Cause {
         path: PathBuf,
         message: String,
     },
+    #[cfg(feature = "state")]
+    Refused(String),
+    #[cfg(feature = "updates")]
+    Update {
+        code: &'static str,
+        message: String,
+        retry_after: Option<core::time::Duration>,
+    },
     #[cfg(feature = "std")]
     InFile(PathBuf, driven_format::Error),
     #[cfg(feature = "std")]
@@ -65,12 +75,16 @@ impl Error {
             Cause::Io(..) => return ErrorKind::Io,
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => return ErrorKind::Trust,
+            #[cfg(feature = "state")]
+            Cause::Refused(_) => return ErrorKind::Trust,
             Cause::Changed => return ErrorKind::Digest,
             Cause::NoRule(_) => return ErrorKind::NoRule,
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => return ErrorKind::NoGeneration,
             #[cfg(feature = "state")]
             Cause::Snapshot { .. } => return ErrorKind::Snapshot,
+            #[cfg(feature = "updates")]
+            Cause::Update { .. } => return ErrorKind::Update,
         };
         match format {
             Format::Digest => ErrorKind::Digest,
@@ -94,6 +108,7 @@ impl Error {
             | Format::PatchDamaged
             | Format::PatchLimit
             | Format::PatchTarget => ErrorKind::Patch,
+            Format::Feed => ErrorKind::Update,
             _ => ErrorKind::Pack,
         }
     }
@@ -113,7 +128,11 @@ impl Error {
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => "no-generation",
             #[cfg(feature = "state")]
+            Cause::Refused(_) => "refused",
+            #[cfg(feature = "state")]
             Cause::Snapshot { code, .. } => code,
+            #[cfg(feature = "updates")]
+            Cause::Update { code, .. } => code,
         }
     }
 
@@ -130,11 +149,24 @@ impl Error {
             Cause::Changed => "open the pack again, and find out who wrote to it",
             Cause::NoRule(_) => "",
             #[cfg(feature = "state")]
+            Cause::Refused(_) => "",
+            #[cfg(feature = "state")]
             Cause::NoGeneration(_) => "ask the store which generations it keeps, and have it keep more",
             #[cfg(feature = "state")]
             Cause::Snapshot { .. } => {
                 "see which there are with `driven snapshot list`, and restore one of them"
             }
+            #[cfg(feature = "updates")]
+            Cause::Update { code, .. } => match *code {
+                "address" => "give it as `https://rules.example.com/NAME`, or `file:///srv/rules/NAME`",
+                "offline" => "allow it, or pull from a `file://` tree",
+                "unreachable" => "check the address and the way there; what is held stays in use",
+                "no-such-pack" => "check the name: packs are put into a tree by `driven publish`",
+                "too-long" => "raise the limit, if you trust whoever serves it",
+                "hidden-text" => "have it built anew without that, or allow hidden text",
+                "wrong-pack" => "check the address; the tree was not made by `driven publish`",
+                _ => "try again; when it stays so, tell whoever serves it",
+            },
         }
     }
 
@@ -149,6 +181,31 @@ impl Error {
     #[cfg(feature = "state")]
     pub(crate) fn snapshot(code: &'static str, path: &std::path::Path, message: impl Into<String>) -> Self {
         Error(Cause::Snapshot { code, path: path.into(), message: message.into() })
+    }
+
+    /// A refusal in words of the program's own, for the judge of a [`RuleStore`](crate::state::RuleStore).
+    #[cfg(feature = "state")]
+    pub fn refused(message: impl Into<String>) -> Self {
+        Error(Cause::Refused(message.into()))
+    }
+
+    #[cfg(feature = "updates")]
+    pub(crate) fn update(code: &'static str, message: impl Into<String>) -> Self {
+        Error(Cause::Update { code, message: message.into(), retry_after: None })
+    }
+
+    #[cfg(feature = "updates")]
+    pub(crate) fn unreachable(message: String, retry_after: Option<core::time::Duration>) -> Self {
+        Error(Cause::Update { code: "unreachable", message, retry_after })
+    }
+
+    /// How long whoever was asked wants to be left alone.
+    #[cfg(feature = "updates")]
+    pub(crate) fn retry_after(&self) -> Option<core::time::Duration> {
+        match self.0 {
+            Cause::Update { retry_after, .. } => retry_after,
+            _ => None,
+        }
     }
 
     #[cfg(feature = "state")]
@@ -196,6 +253,10 @@ impl fmt::Display for Error {
             Cause::NoGeneration(number) => write!(f, "generation {number} is not kept"),
             #[cfg(feature = "state")]
             Cause::Snapshot { path, message, .. } => write!(f, "{}: {message}", path.display()),
+            #[cfg(feature = "state")]
+            Cause::Refused(message) => f.write_str(message),
+            #[cfg(feature = "updates")]
+            Cause::Update { message, .. } => f.write_str(message),
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => f.write_str("what is seen is kept by root, and the policy goes by a key"),
         }

@@ -33,6 +33,7 @@
 //! - `trust`: Ed25519 keys and `verify`.
 //! - `patch`: packs that take patches, and share what did not change.
 //! - `state`: [`RuleStore`](state::RuleStore): many readers, none of whom waits, and updates underneath them.
+//! - `updates`: [`Updates`](updates::Updates): the newest pack of a tree behind a URL, by the smallest step.
 //! - `mmap`: packs mapped into memory.
 //! - `pure`: BLAKE3 without a C compiler.
 
@@ -44,7 +45,8 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(all(feature = "std", any(feature = "state", feature = "trust")))]
-mod durable;
+#[doc(hidden)]
+pub mod durable;
 mod embed;
 mod error;
 mod guard;
@@ -84,6 +86,8 @@ pub use driven_format::trust::{KeyId, PublicKey};
 pub mod state;
 #[cfg(feature = "trust")]
 pub mod trust;
+#[cfg(feature = "updates")]
+pub mod updates;
 
 /// Embeds the rules that the build script compiled, as a module.
 ///

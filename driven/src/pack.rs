@@ -66,6 +66,12 @@ impl Bodies for Text<'_> {
 }
 
 impl<'a> Pack<'a> {
+    /// The bodies.
+    #[cfg(feature = "updates")]
+    pub(crate) fn text(&self) -> Text<'a> {
+        self.text
+    }
+
     /// Proves the structure and all text of `bytes`. Digests are for [`prove`](Self::prove).
     ///
     /// # Errors

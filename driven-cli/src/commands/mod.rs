@@ -14,10 +14,14 @@ mod key;
 mod keygen;
 mod matching;
 mod patch;
+mod publish;
+mod pull;
+mod serve;
 mod sign;
 mod snapshot;
 mod sync;
 mod trust;
+mod updates;
 mod validate;
 mod verify;
 mod watching;
@@ -43,6 +47,10 @@ pub(crate) enum Command {
     Diff(diff::Diff),
     Patch(patch::Patch),
     Snapshot(snapshot::Snapshot),
+    Publish(publish::Publish),
+    Serve(serve::Serve),
+    Pull(pull::Pull),
+    Updates(updates::Updates),
     Keygen(keygen::Keygen),
     Key(key::Key),
     Sign(sign::Sign),
@@ -76,6 +84,10 @@ impl Command {
             Command::Diff(command) => command.run(output),
             Command::Patch(command) => command.run(output),
             Command::Snapshot(command) => command.run(output),
+            Command::Publish(command) => command.run(output),
+            Command::Serve(command) => command.run(output),
+            Command::Pull(command) => command.run(output),
+            Command::Updates(command) => command.run(output),
             Command::Keygen(command) => command.run(output),
             Command::Key(command) => command.run(output),
             Command::Trust(command) => command.run(output),

@@ -132,6 +132,7 @@ impl Verify {
             by,
             name: self.name.clone().or(name),
             timestamp: given.or(timestamp),
+            timestamp_file: None,
             state: self.state.clone().or(state),
             accept_version: self.accept_version,
             allow_capped: self.allow_capped || allow_capped,

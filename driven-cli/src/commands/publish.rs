@@ -1,0 +1,103 @@
+//! `driven publish`
+
+use std::fmt::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use driven::PackBuf;
+use driven_serve::{Published, Tree};
+use serde_json::json;
+
+use crate::keys::read_text;
+use crate::output::Output;
+use crate::trusted::read_timestamp;
+use crate::{Exit, Failure, Outcome};
+
+/// Put packs into a tree that any web server can serve
+///
+/// The tree holds each pack under its own name, the same packed, and patches that lead to it from the ones before. What
+/// is current is said last, so that who asks meanwhile finds the old pack or the new one. Serve the folder with
+/// `driven serve`, from a bucket, or by any web server; take packs from it with `driven pull`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  driven publish site rules.drv\n  driven publish site rules.drv --patches 20 --keep 50"
+)]
+pub(crate) struct Publish {
+    /// The folder of the tree
+    tree: PathBuf,
+    /// The packs, each of which becomes current under its name
+    #[arg(required = true)]
+    packs: Vec<PathBuf>,
+    /// Make patches from so many packs before
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    patches: usize,
+    /// Keep so many packs of a name; without it all stay
+    #[arg(long, value_name = "COUNT")]
+    keep: Option<NonZeroUsize>,
+    /// A signed timestamp for the one pack
+    #[arg(long, value_name = "FILE")]
+    timestamp: Option<PathBuf>,
+}
+
+impl Publish {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        if self.timestamp.is_some() && self.packs.len() > 1 {
+            return Err(Failure::new("usage", "a timestamp is about one pack")
+                .hint("publish the packs one by one, each with its own"));
+        }
+        let timestamp = match &self.timestamp {
+            Some(file) => {
+                read_timestamp(file)?;
+                Some(read_text(file)?)
+            }
+            None => None,
+        };
+        let mut tree = Tree::new(&self.tree).patches(self.patches);
+        if let Some(keep) = self.keep {
+            tree = tree.keep(keep);
+        }
+        let (mut values, mut lines) = (Vec::new(), Vec::new());
+        for path in &self.packs {
+            let pack = PackBuf::open(path)?;
+            let published =
+                tree.publish(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(path))?;
+            if let Some(timestamp) = &timestamp {
+                tree.publish_timestamp(&published.feed.name, timestamp)?;
+            }
+            if published.before.is_some_and(|before| before > published.feed.version) {
+                output.note(
+                    "an older version became current: programs that keep what they have seen refuse it",
+                );
+            }
+            values.push(json!({
+                "name": published.feed.name,
+                "version": published.feed.version,
+                "edition": published.feed.edition.to_string(),
+                "hash": published.feed.hash.to_string(),
+                "bytes": published.feed.length,
+                "packed": published.packed,
+                "was_current": published.was_current,
+                "patches": published.patches.iter()
+                    .map(|(from, bytes)| json!({ "from": from, "bytes": bytes })).collect::<Vec<_>>(),
+                "removed": published.removed,
+            }));
+            lines.push(told(&published));
+        }
+        output.either(&json!({ "published": values }), || lines.join("\n"));
+        Ok(Exit::Clean)
+    }
+}
+
+fn told(published: &Published) -> String {
+    let Published { feed, packed, patches, was_current, .. } = published;
+    let word = if *was_current { "was current already" } else { "is current" };
+    let mut text = format!("{} {} {word}: {} bytes, {packed} packed", feed.name, feed.version, feed.length);
+    if let (Some(least), Some(most)) =
+        (patches.iter().map(|(_, bytes)| bytes).min(), patches.iter().map(|(_, bytes)| bytes).max())
+    {
+        let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        // A string takes all that is written to it.
+        let _ = write!(text, ", {} patches of {range} bytes", patches.len());
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! `driven pull`
+
+use std::path::PathBuf;
+
+use driven::SharedPack;
+use driven::updates::{Fetched, Way};
+use serde_json::json;
+
+use crate::fetching::Fetching;
+use crate::files::{self, Kind};
+use crate::keys::now;
+use crate::output::Output;
+use crate::{Exit, Failure, Outcome};
+
+/// Take the newest pack from where it is served
+///
+/// By a patch to the pack that is there, else whole. It must be signed by whom `--key`, `--root` or [trust] in
+/// `driven.toml` names, and have nothing hidden in it; otherwise what is there stays. It is kept in a folder of
+/// snapshots and made current there, or written to a file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  driven pull https://rules.example.com/house --key release.pub\n  \
+                  driven pull file:///srv/rules/house -o rules.drv --root trust.root --state trust.state")]
+pub(crate) struct Pull {
+    #[command(flatten)]
+    fetching: Fetching,
+    /// Write the pack here and keep no snapshots; what is there is what a patch is asked for
+    #[arg(short, long, value_name = "PACK", conflicts_with = "dir")]
+    output: Option<PathBuf>,
+}
+
+impl Pull {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        let mut updates = self.fetching.updates()?;
+        let gate = self.fetching.gate()?;
+        let held = self.held()?;
+        let fetched = updates.fetch(held.as_ref())?;
+        let pack = match (&fetched, &held) {
+            (Some(fetched), _) => &fetched.pack,
+            (None, Some(held)) => held,
+            (None, None) => return Err(Failure::new("feed", "nothing is here, and nothing was sent")),
+        };
+        // Also what is here already: its signature may have expired, or its key been revoked.
+        gate.admit_told(pack.as_pack(), output)?;
+        if fetched.is_some() {
+            match &self.output {
+                Some(file) => files::write(file, pack.as_pack().as_bytes(), &Kind::Pack)?,
+                None => {
+                    self.fetching.snapshots().take(pack, now()?)?;
+                }
+            }
+        }
+        told(pack, fetched.as_ref(), output);
+        Ok(Exit::Clean)
+    }
+
+    fn held(&self) -> Result<Option<SharedPack>, Failure> {
+        match &self.output {
+            Some(file) if file.exists() => {
+                files::may_write(file, &Kind::Pack)?;
+                Ok(Some(SharedPack::open(file)?))
+            }
+            Some(_) => Ok(None),
+            None => self.fetching.held(),
+        }
+    }
+}
+
+fn told(pack: &SharedPack, fetched: Option<&Fetched>, output: &mut Output) {
+    let manifest = pack.as_pack().manifest();
+    let (name, version) = (manifest.name(), manifest.version());
+    let value = json!({
+        "name": name,
+        "version": version,
+        "hash": pack.file_hash().to_string(),
+        "changed": fetched.is_some(),
+        "way": fetched.map(|fetched| word(fetched.way)),
+        "bytes": fetched.map_or(0, |fetched| fetched.bytes),
+    });
+    output.either(&value, || match fetched {
+        Some(fetched) => format!("{name} {version}: {}, {} bytes", word(fetched.way), fetched.bytes),
+        None => format!("{name} {version}: nothing newer"),
+    });
+}
+
+/// How a pack came, in a word.
+pub(crate) fn word(way: Way) -> &'static str {
+    match way {
+        Way::Patch => "patch",
+        Way::Whole => "whole",
+    }
+}

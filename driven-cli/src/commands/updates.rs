@@ -1,0 +1,108 @@
+//! `driven updates`
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use driven::SharedPack;
+use driven::updates::{Pulled, Stop};
+use serde_json::json;
+
+use super::pull::word;
+use crate::fetching::{Fetching, Gate};
+use crate::keys::now;
+use crate::output::Output;
+use crate::{Exit, Failure, Outcome};
+
+/// Say whether a newer pack is served, or follow it
+///
+/// With `--watch` takes each into the folder of snapshots as `driven pull` does, until it is stopped: programs that
+/// read the folder find it there. A refused pack is told, and what is there stays.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  driven updates https://rules.example.com/house\n  \
+                  driven updates https://rules.example.com/house --key release.pub --watch")]
+pub(crate) struct Updates {
+    #[command(flatten)]
+    fetching: Fetching,
+    /// Follow it
+    #[arg(long)]
+    watch: bool,
+    /// How often to ask, in seconds, where the server does not tell by itself
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    interval: u64,
+}
+
+impl Updates {
+    pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        if self.watch { self.follow(output) } else { self.look(output) }
+    }
+
+    fn look(&self, output: &mut Output) -> Outcome {
+        let held = self.fetching.held()?;
+        let newer = self.fetching.updates()?.look(held.as_ref())?;
+        let name = self.fetching.name();
+        let here = held.as_ref().map(|held| held.as_pack().manifest().version());
+        let value = json!({
+            "name": name,
+            "here": here,
+            "newer": newer.as_ref().map(|feed| json!({
+                "version": feed.version, "hash": feed.hash.to_string(), "bytes": feed.length })),
+        });
+        output.either(&value, || {
+            let here = here.map_or("nothing is here".into(), |version| format!("version {version} is here"));
+            match &newer {
+                Some(feed) => format!("{name}: version {} is served, {here}", feed.version),
+                None => format!("{name}: {here}, nothing newer"),
+            }
+        });
+        Ok(Exit::Clean)
+    }
+
+    fn follow(&self, output: &mut Output) -> Outcome {
+        let mut updates = self.fetching.updates()?;
+        let gate = self.fetching.gate()?;
+        let held = self.fetching.held()?;
+        let first = match held {
+            Some(held) => held,
+            None => self.first(&mut updates, &gate, output)?,
+        };
+        let store = self.fetching.store(first, gate)?;
+        output.note(&format!("following `{}`", self.fetching.name()));
+        let stop = Stop::default();
+        let interval = Duration::from_secs(self.interval.max(1));
+        updates.follow(&store, interval, &stop, |round| match round {
+            Ok(Some(pulled)) => {
+                if self.told(pulled, output).is_break() {
+                    stop.stop();
+                }
+            }
+            Ok(None) => {}
+            Err(err) => output.note(&format!("{err}; what is here stays")),
+        });
+        Ok(Exit::Clean)
+    }
+
+    /// Takes the first pack into the folder.
+    fn first(
+        &self,
+        updates: &mut driven::updates::Updates,
+        gate: &Gate,
+        output: &mut Output,
+    ) -> Result<SharedPack, Failure> {
+        let fetched = updates.fetch(None)?.ok_or_else(|| Failure::new("feed", "nothing was sent"))?;
+        gate.admit_told(fetched.pack.as_pack(), output)?;
+        self.fetching.snapshots().take(&fetched.pack, now()?)?;
+        updates.taken(&fetched);
+        let version = fetched.pack.as_pack().manifest().version();
+        // That nobody reads what is told shows with the next one.
+        let _ = self.told(&Pulled { generation: 1, version, way: fetched.way, bytes: fetched.bytes }, output);
+        Ok(fetched.pack)
+    }
+
+    /// One line for each update; says when nobody reads them any more.
+    fn told(&self, pulled: &Pulled, output: &mut Output) -> ControlFlow<()> {
+        let Pulled { version, way, bytes, .. } = *pulled;
+        let name = self.fetching.name();
+        let value = json!({ "name": name, "version": version, "way": word(way), "bytes": bytes });
+        output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)))
+    }
+}

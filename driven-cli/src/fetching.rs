@@ -1,0 +1,167 @@
+//! Whence packs are fetched, and who must stand behind them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use driven::durable;
+use driven::state::{RuleStore, Snapshots};
+use driven::trust::SignedTimestamp;
+use driven::updates::Updates;
+use driven::{Pack, SharedPack};
+
+use crate::Failure;
+use crate::keys::{now, read_public, read_root};
+use crate::output::Output;
+use crate::trusted::{Asked, By, FIRST_USE};
+
+/// The arguments of commands that fetch.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fetching {
+    /// The pack: `https://rules.example.com/NAME`, or `file:///srv/rules/NAME`
+    address: String,
+    /// The folder in which packs are kept, as `driven snapshot` shows it
+    #[arg(long, value_name = "DIR", default_value = ".driven/snapshots")]
+    pub(crate) dir: PathBuf,
+    /// Public key of who must have signed it
+    #[arg(long, conflicts_with = "root")]
+    key: Option<PathBuf>,
+    /// Root file; without it and a key, what [trust] in `driven.toml` asks for
+    #[arg(long)]
+    root: Option<PathBuf>,
+    /// Refuse what is older than what was seen before, and write down what is seen, in this file
+    #[arg(long, value_name = "FILE", requires = "root")]
+    state: Option<PathBuf>,
+    /// Take a pack whoever stands behind it, or nobody
+    #[arg(long, conflicts_with_all = ["key", "root"])]
+    accept_unsigned: bool,
+    /// Take a pack with text in it that people don't see
+    #[arg(long)]
+    allow_hidden: bool,
+    /// Stay on this machine: take from `file://` alone
+    #[arg(long, env = "DRIVEN_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    offline: bool,
+    /// How long a pack may be, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = SharedPack::LIMIT)]
+    limit: usize,
+    /// How long it may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    timeout: u64,
+}
+
+/// Who lets a fetched pack in.
+pub(crate) struct Gate {
+    asked: Option<Asked>,
+    /// Whence the timestamp comes, where one is asked for.
+    timestamps: Mutex<Updates>,
+}
+
+impl Fetching {
+    pub(crate) fn updates(&self) -> Result<Updates, Failure> {
+        let updates = Updates::at(&self.address)?
+            .limit(self.limit)
+            .time_limit(Duration::from_secs(self.timeout.max(1)))
+            .offline(self.offline);
+        Ok(if self.allow_hidden { updates.allow_hidden() } else { updates })
+    }
+
+    pub(crate) fn gate(&self) -> Result<Gate, Failure> {
+        let timestamps = Mutex::new(self.updates()?);
+        Ok(Gate { asked: if self.accept_unsigned { None } else { Some(self.asked()?) }, timestamps })
+    }
+
+    fn asked(&self) -> Result<Asked, Failure> {
+        let by = match (&self.key, &self.root) {
+            (Some(key), _) => By::Key(read_public(key)?),
+            (None, Some(root)) => By::Root(read_root(root)?),
+            (None, None) => {
+                return match Asked::of_project(Path::new("."))? {
+                    Some(asked) => Ok(asked),
+                    None => Err(Failure::new("no-trust", "nobody is named whose packs are taken").hint(
+                        "give `--key` or `--root`, or [trust] in driven.toml; `--accept-unsigned` takes any",
+                    )),
+                };
+            }
+        };
+        Ok(Asked {
+            by,
+            name: None,
+            timestamp: None,
+            timestamp_file: None,
+            state: self.state.clone(),
+            accept_version: None,
+            allow_capped: false,
+            now: now()?,
+        })
+    }
+
+    pub(crate) fn snapshots(&self) -> Snapshots {
+        Snapshots::new(&self.dir)
+    }
+
+    /// The name that the address ends with.
+    pub(crate) fn name(&self) -> &str {
+        let address = self.address.trim_end_matches('/');
+        address.rsplit('/').next().unwrap_or(address)
+    }
+
+    /// The pack that is current in the folder, if there is one.
+    pub(crate) fn held(&self) -> Result<Option<SharedPack>, Failure> {
+        let held = self.snapshots().current()?;
+        if let Some(held) = &held {
+            let name = held.as_pack().manifest().name().to_owned();
+            if name != self.name() {
+                let message = format!("{} keeps the pack `{name}`", self.dir.display());
+                return Err(Failure::new("wrong-pack", message).hint("give another folder with `--dir`"));
+            }
+        }
+        Ok(held)
+    }
+
+    /// A store that holds `first`, keeps what follows in the folder, and lets in whom the gate does.
+    pub(crate) fn store(&self, first: SharedPack, gate: Gate) -> Result<RuleStore, Failure> {
+        let judge = move |pack: Pack<'_>| gate.admit(pack).map(|_| ());
+        let clock = || now().unwrap_or_default();
+        Ok(RuleStore::new(first, judge).limit(self.limit).keep_in(self.snapshots(), clock)?)
+    }
+}
+
+impl Gate {
+    /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
+    pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, driven::Error> {
+        let Some(asked) = &self.asked else { return Ok(false) };
+        // A program that follows for days must not judge by the time of its start.
+        let mut asked = Asked { now: now().unwrap_or(asked.now), ..asked.clone() };
+        let newer = self.newer_timestamp(&asked)?;
+        if let Some((timestamp, _)) = &newer {
+            asked.timestamp = Some(timestamp.clone());
+        }
+        let told = asked.judge(pack)?;
+        if let Some(fault) = told.story.fault() {
+            return Err(fault.clone().into());
+        }
+        if let (Some((_, text)), Some(file)) = (newer, &asked.timestamp_file) {
+            durable::write(file, |out| out.write_all(text.as_bytes()))?;
+        }
+        Ok(told.is_first_use)
+    }
+
+    /// The timestamp that is served, where a project has one that is older.
+    fn newer_timestamp(&self, asked: &Asked) -> Result<Option<(SignedTimestamp, String)>, driven::Error> {
+        let Some(own) = &asked.timestamp else { return Ok(None) };
+        let served = self.timestamps.lock().unwrap_or_else(PoisonError::into_inner).timestamp()?;
+        let Some(text) = served else { return Ok(None) };
+        let timestamp = SignedTimestamp::read(&text)?;
+        let is_newer = timestamp.timestamp().issued > own.timestamp().issued;
+        Ok(is_newer.then_some((timestamp, text)))
+    }
+
+    /// The same, for a command that takes one pack.
+    pub(crate) fn admit_told(&self, pack: Pack<'_>, output: &mut Output) -> Result<(), Failure> {
+        if self.admit(pack)? {
+            output.note(FIRST_USE);
+        }
+        Ok(())
+    }
+}

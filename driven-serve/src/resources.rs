@@ -1,0 +1,230 @@
+//! What lies in the tree, and what is made of it: read below the root alone, kept within bounds.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use base64ct::{Base64, Encoding};
+use cap_std::fs::Dir;
+use driven_format::{Feed, patch};
+use moka::future::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use crate::answer::Entity;
+use crate::coding::{Coding, dcz, sha256};
+use crate::metrics::Metrics;
+use crate::tree::{Retained, read_index, step_of};
+
+/// The longest file that is sent, in bytes.
+const MAX_FILE: u64 = u32::MAX as u64;
+/// The longest index that is read, in bytes.
+const MAX_INDEX: u64 = 64 << 20;
+
+/// Why there is nothing to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// It is not there.
+    Missing,
+    /// It is there and can't be had just now.
+    Failed,
+}
+
+/// Bytes that count against what the server may hold, for as long as anybody has them.
+struct Counted {
+    bytes: Vec<u8>,
+    #[expect(dead_code, reason = "it is held")]
+    room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// What is made of the files, by what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Made {
+    File(String),
+    Coded(String, Coding),
+    Stepped(String, [u8; 32]),
+    Patch(String, String),
+    DictionaryHash(String),
+}
+
+/// The tree as the server sees it.
+pub(crate) struct Resources {
+    root: Arc<Dir>,
+    cache: Cache<Made, Entity>,
+    makers: Semaphore,
+    /// What may be held yet, in kibibytes: the cache, and as much again for answers on their way.
+    room: Arc<Semaphore>,
+    makes_patches: bool,
+    metrics: Arc<Metrics>,
+}
+
+impl Resources {
+    pub(crate) fn new(root: Dir, cache: u64, makes_patches: bool, metrics: Arc<Metrics>) -> Self {
+        let weight = |_: &Made, entity: &Entity| u32::try_from(entity.bytes.len() + 256).unwrap_or(u32::MAX);
+        let makers = std::thread::available_parallelism().map_or(1, |threads| threads.get().div_ceil(2));
+        Resources {
+            root: Arc::new(root),
+            cache: Cache::builder().max_capacity(cache).weigher(weight).build(),
+            makers: Semaphore::new(makers),
+            room: Arc::new(Semaphore::new((cache / 512) as usize)),
+            makes_patches,
+            metrics,
+        }
+    }
+
+    /// A file that may change, as it is now.
+    pub(crate) async fn now(&self, path: String) -> Result<Entity, Lack> {
+        self.read(path, MAX_INDEX).await
+    }
+
+    /// A file that never changes.
+    pub(crate) async fn file(&self, path: String) -> Result<Entity, Lack> {
+        self.cached(Made::File(path.clone()), self.read(path, MAX_FILE)).await
+    }
+
+    /// Which pack of a name is current.
+    pub(crate) async fn feed(&self, name: &str) -> Result<Feed, Lack> {
+        let entity = self.now(format!("{name}/current")).await?;
+        let feed = Feed::read(&String::from_utf8_lossy(&entity.bytes)).map_err(|_| Lack::Failed)?;
+        if feed.name == name { Ok(feed) } else { Err(Lack::Failed) }
+    }
+
+    /// A pack in a coding.
+    pub(crate) async fn coded(&self, path: String, coding: Coding) -> Result<Entity, Lack> {
+        if coding == Coding::Identity {
+            return self.file(path).await;
+        }
+        // One that was packed when it was published.
+        if coding == Coding::Zstd
+            && let Ok(entity) = self.file(format!("{path}.zst")).await
+        {
+            return Ok(entity);
+        }
+        self.cached(Made::Coded(path.clone(), coding), async {
+            let whole = self.file(path).await?;
+            self.make(move || Some(coding.encode(&whole.bytes))).await
+        })
+        .await
+    }
+
+    /// A pack as a step from the pack that has this hash, if that lies in the tree.
+    pub(crate) async fn stepped(&self, name: &str, path: String, hash: [u8; 32]) -> Result<Entity, Lack> {
+        let mut found = None;
+        // The newest first: most that ask are one behind.
+        for kept in self.retained(name).await?.editions.iter().rev() {
+            let path = format!("{name}/pack/{}.drv", kept.edition);
+            if self.dictionary_hash(&path).await.is_ok_and(|own| own == hash) {
+                found = Some(path);
+                break;
+            }
+        }
+        let base = found.ok_or(Lack::Missing)?;
+        self.cached(Made::Stepped(path.clone(), hash), async {
+            let (base, whole) = (self.file(base).await?, self.file(path).await?);
+            self.make(move || Some(dcz(&whole.bytes, &base.bytes))).await
+        })
+        .await
+    }
+
+    /// The patch that is called `step`: one that lies in the tree, or one that leads to the current pack.
+    pub(crate) async fn patch(&self, name: &str, step: &str) -> Result<Entity, Lack> {
+        match self.file(format!("{name}/patch/{step}")).await {
+            Err(Lack::Missing) if self.makes_patches => {}
+            found => return found,
+        }
+        let editions = self.retained(name).await?.editions;
+        let Some((target, bases)) = editions.split_last() else { return Err(Lack::Missing) };
+        let is_asked = |base: &&crate::Edition| step_of(&base.edition, &target.edition) == step;
+        let base = bases.iter().find(is_asked).ok_or(Lack::Missing)?;
+        let [base, target] = [base, target].map(|pack| format!("{name}/pack/{}.drv", pack.edition));
+        self.cached(Made::Patch(base.clone(), target.clone()), async {
+            let (base, target) = (self.file(base).await?, self.file(target).await?);
+            self.metrics.patches.inc();
+            self.make(move || patch::diff(&base.bytes, &target.bytes).ok().map(|made| made.patch)).await
+        })
+        .await
+    }
+
+    async fn retained(&self, name: &str) -> Result<Retained, Lack> {
+        let index = self.now(format!("{name}/index.json")).await?;
+        read_index(&index.bytes).ok_or(Lack::Failed)
+    }
+
+    /// The hash by which a client names a pack that it has, as a dictionary.
+    async fn dictionary_hash(&self, path: &str) -> Result<[u8; 32], Lack> {
+        let entity = self
+            .cached(Made::DictionaryHash(path.into()), async {
+                let whole = self.read(path.into(), MAX_FILE).await?;
+                self.make(move || Some(sha256(&whole.bytes).to_vec())).await
+            })
+            .await?;
+        entity.bytes[..].try_into().map_err(|_| Lack::Failed)
+    }
+
+    /// What is kept, or else made, once however many ask for it.
+    async fn cached(
+        &self,
+        key: Made,
+        make: impl Future<Output = Result<Entity, Lack>>,
+    ) -> Result<Entity, Lack> {
+        // A future of its own on the heap: these are nested.
+        self.cache.try_get_with(key, Box::pin(make)).await.map_err(|lack| *lack)
+    }
+
+    /// Computes away from those who answer, no more at once than there are processors to spare.
+    async fn make(&self, make: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Result<Entity, Lack> {
+        let _permit = self.makers.acquire().await.map_err(|_| Lack::Failed)?;
+        let made = spawn_blocking(make).await.ok().flatten().ok_or(Lack::Failed)?;
+        let room = self.room(made.len() as u64).ok_or(Lack::Failed)?;
+        let entity = move || Entity::new(Bytes::from_owner(Counted { bytes: made, room }));
+        spawn_blocking(entity).await.map_err(|_| Lack::Failed)
+    }
+
+    /// Room for so many bytes, if there is any.
+    fn room(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let kibibytes = u32::try_from(bytes.div_ceil(1024)).ok()?;
+        Arc::clone(&self.room).try_acquire_many_owned(kibibytes).ok()
+    }
+
+    /// Reads a file below the root; what links lead out to is not there.
+    async fn read(&self, path: String, limit: u64) -> Result<Entity, Lack> {
+        let (root, room) = (Arc::clone(&self.root), Arc::clone(&self.room));
+        let read = move || {
+            let file = root.open(&path)?;
+            let metadata = file.metadata()?;
+            let kibibytes = u32::try_from(metadata.len().div_ceil(1024)).unwrap_or(u32::MAX);
+            if !metadata.is_file() || metadata.len() > limit {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let room = room.try_acquire_many_owned(kibibytes).map_err(io::Error::other)?;
+            let mut bytes = Vec::with_capacity(metadata.len() as usize);
+            file.take(limit).read_to_end(&mut bytes)?;
+            Ok(Entity::new(Bytes::from_owner(Counted { bytes, room })))
+        };
+        let read = spawn_blocking(read).await.map_err(|_| Lack::Failed)?;
+        read.map_err(|err: io::Error| match err.kind() {
+            // A link that leads out is none of ours.
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
+                Lack::Missing
+            }
+            _ => Lack::Failed,
+        })
+    }
+}
+
+/// Whether a word is an edition, or the first half of one.
+pub(crate) fn is_edition(word: &str, digits: usize) -> bool {
+    word.len() == digits && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The hash in `Available-Dictionary`: bytes of a structured field (RFC 9651).
+pub(crate) fn dictionary_of(value: &str) -> Option<[u8; 32]> {
+    let text = value.trim().strip_prefix(':')?.strip_suffix(':')?;
+    Base64::decode_vec(text).ok()?.try_into().ok()
+}

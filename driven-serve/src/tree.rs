@@ -1,0 +1,330 @@
+//! Trees: packs and patches as files, which any web server can serve.
+//!
+//! Whatever fails in between, what was current stays so: `current` is written last.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use driven::durable;
+use driven::{PackBuf, SharedPack};
+use driven_format::patch::diff;
+use driven_format::{Digest, Feed};
+use serde::{Deserialize, Serialize};
+
+use crate::coding::{PACKED_LEVEL, zstd};
+use crate::error::{Error, Result};
+
+/// From how many editions before it a pack is led to by patches, unless it is said otherwise.
+const PATCHES: usize = 8;
+
+/// A folder of packs and patches.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    root: PathBuf,
+    patches: usize,
+    keep: Option<NonZeroUsize>,
+}
+
+/// A pack that lies in a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// Its version.
+    pub version: u64,
+    /// Its edition, in hexadecimal digits.
+    pub edition: String,
+    /// The hash of its file.
+    pub hash: String,
+    /// Its root digest.
+    pub digest: String,
+    /// The length of its file, in bytes.
+    pub length: u64,
+}
+
+/// What was published before, by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    /// The packs of this name, the current one last.
+    pub editions: Vec<Edition>,
+}
+
+/// What publishing did.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Which pack is current now.
+    pub feed: Feed,
+    /// It was current before.
+    pub was_current: bool,
+    /// The version that was current before, if there was one.
+    pub before: Option<u64>,
+    /// The length of the pack under Zstandard, in bytes.
+    pub packed: usize,
+    /// The patches that lead to it: from which version, and their lengths in bytes.
+    pub patches: Vec<(u64, usize)>,
+    /// How many editions went that are kept no more.
+    pub removed: usize,
+}
+
+/// The listing of all packs in a tree.
+#[derive(Serialize)]
+struct Listing {
+    packs: Vec<Named>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: String,
+    #[serde(flatten)]
+    current: Edition,
+}
+
+impl Tree {
+    /// The tree in `root`, which is made when something is published.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Tree { root: root.into(), patches: PATCHES, keep: None }
+    }
+
+    /// From how many editions before it a pack is led to by patches: 8 otherwise.
+    #[must_use]
+    pub fn patches(self, patches: usize) -> Self {
+        Tree { patches, ..self }
+    }
+
+    /// How many editions of a pack stay; all otherwise.
+    #[must_use]
+    pub fn keep(self, editions: NonZeroUsize) -> Self {
+        Tree { keep: Some(editions), ..self }
+    }
+
+    /// Puts a pack into the tree, with patches that lead to it, and makes it current under its own name.
+    ///
+    /// # Errors
+    /// Bytes that are no pack or whose digests don't hold, a name that can't be part of an address, a version that was
+    /// published with other content, or a folder that can't be written; what was current stays so.
+    pub fn publish(&self, pack: &[u8]) -> Result<Published> {
+        let shared = SharedPack::prove(PackBuf::from_vec(pack.to_vec())?)?;
+        let manifest = shared.as_pack().manifest();
+        let name = manifest.name();
+        if !Feed::is_name(name) {
+            let shown = name.escape_debug();
+            return Err(Error::new(
+                "pack-name",
+                format!("a pack named `{shown}` can't lie in a tree"),
+                "give it a name of letters, digits, `.`, `-` and `_` in `pack.toml`",
+            ));
+        }
+        let edition = Edition {
+            version: manifest.version(),
+            edition: shared.edition().to_string(),
+            hash: shared.file_hash().to_string(),
+            digest: shared.as_pack().digest().to_string(),
+            length: shared.len_in_bytes() as u64,
+        };
+        let folder = self.root.join(name);
+        for folder in [folder.join("pack"), folder.join("patch")] {
+            fs::create_dir_all(&folder).map_err(|err| Error::io(&folder, &err))?;
+        }
+        let _lock = durable::lock(&self.root.join(".lock"))?;
+        let mut retained = self.retained(name)?;
+        refuse_equivocation(name, &edition, &retained)?;
+        let before = retained.editions.last().cloned();
+        let was_current = before.as_ref().is_some_and(|before| before.edition == edition.edition);
+
+        let file = folder.join("pack").join(format!("{}.drv", edition.edition));
+        let packed = zstd(pack, PACKED_LEVEL, &[]);
+        write(&file, pack)?;
+        write(&durable::beside(&file, ".zst"), &packed)?;
+        retained.editions.retain(|kept| kept.edition != edition.edition);
+        let first = retained.editions.len().saturating_sub(self.patches);
+        let patches = self.make_patches(name, &retained.editions[first..], &edition, pack)?;
+        retained.editions.push(edition.clone());
+        let gone = match self.keep {
+            Some(keep) => {
+                let beyond = retained.editions.len().saturating_sub(keep.get());
+                retained.editions.drain(..beyond).collect()
+            }
+            None => Vec::new(),
+        };
+        write(&folder.join("index.json"), &json(&retained))?;
+        let feed = feed_of(name, &edition);
+        write(&folder.join("current"), feed.render().as_bytes())?;
+        write(&self.root.join("index.json"), &json(&self.listing()?))?;
+        for edition in &gone {
+            remove(&folder, edition)?;
+        }
+        Ok(Published {
+            feed,
+            was_current,
+            before: before.map(|before| before.version),
+            packed: packed.len(),
+            patches,
+            removed: gone.len(),
+        })
+    }
+
+    /// Puts a signed timestamp beside the pack `name`.
+    ///
+    /// # Errors
+    /// A tree without that pack, or a folder that can't be written.
+    pub fn publish_timestamp(&self, name: &str, timestamp: &str) -> Result<()> {
+        let folder = self.root.join(name);
+        if !Feed::is_name(name) || !folder.join("current").is_file() {
+            let message = format!("{}: there is no pack `{}`", self.root.display(), name.escape_debug());
+            return Err(Error::new("no-such-pack", message, "publish the pack with its timestamp"));
+        }
+        write(&folder.join("timestamp"), timestamp.as_bytes())
+    }
+
+    /// What lies in the tree under a name, the current one last.
+    ///
+    /// # Errors
+    /// An index that can't be read, or is damaged.
+    pub fn retained(&self, name: &str) -> Result<Retained> {
+        let path = self.root.join(name).join("index.json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Retained::default()),
+            Err(err) => return Err(Error::io(&path, &err)),
+        };
+        read_index(&bytes).ok_or_else(|| {
+            Error::new(
+                "tree-damaged",
+                format!("{}: it is no index of packs, or a damaged one", path.display()),
+                "fetch it from where the tree is served, or publish into a new tree",
+            )
+        })
+    }
+
+    /// Writes the patches from `bases` to `target`; gives from which versions, and how long they are.
+    fn make_patches(
+        &self,
+        name: &str,
+        bases: &[Edition],
+        target: &Edition,
+        pack: &[u8],
+    ) -> Result<Vec<(u64, usize)>> {
+        let folder = self.root.join(name);
+        let next = AtomicUsize::new(0);
+        let made = Mutex::new(Vec::new());
+        let make = |base: &Edition| -> Result<usize> {
+            let path = folder.join("pack").join(format!("{}.drv", base.edition));
+            let old = fs::read(&path).map_err(|err| Error::io(&path, &err))?;
+            let patch = diff(&old, pack)?.patch;
+            write(&folder.join("patch").join(step_of(&base.edition, &target.edition)), &patch)?;
+            Ok(patch.len())
+        };
+        let work = || {
+            while let Some(base) = bases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let length = make(base);
+                let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+                made.push(length.map(|length| (base.version, length)));
+            }
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(bases.len());
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work);
+            }
+        });
+        let mut made: Vec<(u64, usize)> =
+            made.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Result<_>>()?;
+        made.sort_unstable();
+        Ok(made)
+    }
+
+    /// The current pack of every name.
+    fn listing(&self) -> Result<Listing> {
+        let io = |err| Error::io(&self.root, &err);
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(&self.root).map_err(io)? {
+            let name = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
+            if Feed::is_name(&name) && self.root.join(&name).join("current").is_file() {
+                names.insert(name);
+            }
+        }
+        let mut packs = Vec::new();
+        for name in names {
+            if let Some(current) = self.retained(&name)?.editions.pop() {
+                packs.push(Named { name, current });
+            }
+        }
+        Ok(Listing { packs })
+    }
+}
+
+fn refuse_equivocation(name: &str, edition: &Edition, retained: &Retained) -> Result<()> {
+    let is_other = |kept: &&Edition| kept.version == edition.version && kept.digest != edition.digest;
+    match retained.editions.iter().find(is_other) {
+        Some(kept) => Err(Error::new(
+            "equivocation",
+            format!("version {} of `{name}` was published with other content", kept.version),
+            "count up `version` in `pack.toml`",
+        )),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn read_index(bytes: &[u8]) -> Option<Retained> {
+    let retained: Retained = serde_json::from_slice(bytes).ok()?;
+    let is_whole = |edition: &Edition| {
+        [&edition.edition, &edition.hash, &edition.digest].iter().all(|hex| Digest::from_hex(hex).is_some())
+    };
+    retained.editions.iter().all(is_whole).then_some(retained)
+}
+
+/// How the patch between two editions is called.
+pub(crate) fn step_of(old: &str, new: &str) -> String {
+    format!("{}..{}", &old[..32], &new[..32])
+}
+
+fn feed_of(name: &str, edition: &Edition) -> Feed {
+    let digest = |hex| Digest::from_hex(hex).expect("it was written so");
+    Feed {
+        name: name.into(),
+        version: edition.version,
+        edition: digest(&edition.edition),
+        hash: digest(&edition.hash),
+        length: edition.length,
+    }
+}
+
+fn remove(folder: &Path, edition: &Edition) -> Result<()> {
+    let packs =
+        ["drv", "drv.zst"].map(|ending| folder.join("pack").join(format!("{}.{ending}", edition.edition)));
+    let short = &edition.edition[..32];
+    let patches = folder.join("patch");
+    let io = |err| Error::io(&patches, &err);
+    let mut files = packs.to_vec();
+    for entry in fs::read_dir(&patches).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.split_once("..").is_some_and(|(old, new)| old == short || new == short) {
+            files.push(entry.path());
+        }
+    }
+    for file in files {
+        match fs::remove_file(&file) {
+            Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&file, &err)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file whole, unless it has these bytes.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    durable::write(path, |file| std::io::Write::write_all(file, bytes)).map_err(Error::from)
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("names and numbers have a form in JSON");
+    text.push(b'\n');
+    text
+}
