@@ -62,7 +62,7 @@ pub fn project(dir: impl AsRef<Path>) -> Compiler {
 }
 
 /// Compiles a folder of rules; made by [`rules`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Compiler {
     folder: PathBuf,
     name: Option<String>,
@@ -360,9 +360,14 @@ impl Compiler {
         self.name.clone().or(folder).unwrap_or_else(|| "rules".into())
     }
 
-    fn watched(&self) -> Vec<&Path> {
-        let settings = self.settings.iter().filter(|file| file.exists());
-        settings.chain([&self.folder]).map(PathBuf::as_path).collect()
+    /// The files and folders of which a change may change the pack.
+    pub(crate) fn watched(&self) -> Vec<PathBuf> {
+        let settings = self.settings.iter().filter(|file| file.exists()).cloned();
+        let pack = settings::read_pack(&self.folder, &self.folder, &mut Report::default());
+        let beside = [pack.personas, pack.workflows].into_iter().flatten().map(|name| self.folder.join(name));
+        // What lies in the folder is watched with it.
+        let beside = beside.filter(|folder| !folder.starts_with(&self.folder));
+        settings.chain([self.folder.clone()]).chain(beside).collect()
     }
 
     /// Reads and lowers every file; nothing is judged yet.

@@ -18,6 +18,7 @@
 //! - `json`: packs as JSON and back.
 //! - `dependencies`: takes rules that dependencies ship.
 //! - `secrets`: looks for secrets in the text too.
+//! - `watch`: follows a folder of rules, for programs that take changes while they run.
 //! - `pure`: BLAKE3 without a C compiler.
 
 #![forbid(unsafe_code)]
@@ -43,6 +44,8 @@ mod settings;
 #[cfg(feature = "sign")]
 mod sign;
 mod source;
+#[cfg(feature = "watch")]
+mod watch;
 mod write;
 
 pub use compile::{BuiltFrom, Compiled, Compiler, RuleText, project, rules};
@@ -59,4 +62,6 @@ pub use settings::{
 #[cfg(feature = "sign")]
 pub use sign::{read_key, sign_pack};
 pub use source::{RuleSource, nfc};
+#[cfg(feature = "watch")]
+pub use watch::{Reload, Watch, watch};
 pub use write::{write_if_changed, write_with};

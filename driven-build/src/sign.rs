@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 
 /// Where the key of a build is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum KeySource {
     /// A key in the open, which others may read.
     Development(PathBuf),

@@ -5,6 +5,7 @@ mod completions;
 mod context;
 mod convert;
 mod deps;
+mod dev;
 mod diff;
 mod doctor;
 mod import;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Match(matching::Match),
     Context(context::Context),
     Sync(sync::Sync),
+    Dev(dev::Dev),
     Import(import::Import),
     Deps(deps::Deps),
     Convert(convert::Convert),
@@ -78,6 +80,7 @@ impl Command {
             Command::Match(command) => command.run(output),
             Command::Context(command) => command.run(output),
             Command::Sync(command) => command.run(output),
+            Command::Dev(command) => command.run(output),
             Command::Import(command) => command.run(output),
             Command::Deps(command) => command.run(output),
             Command::Convert(command) => command.run(output),

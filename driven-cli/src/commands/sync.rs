@@ -86,6 +86,25 @@ impl Sync {
         })
     }
 
+    /// The plain way: writes to `targets`, or those of the project.
+    pub(crate) fn of(root: &Path, targets: &[String]) -> Self {
+        Sync {
+            source: None,
+            target: targets.to_vec(),
+            check: false,
+            dry_run: false,
+            watch: false,
+            force: false,
+            strict: false,
+            cap_lints: None,
+            root: root.into(),
+            global: false,
+            gitignore: false,
+            clean: false,
+            list: false,
+        }
+    }
+
     fn folder(&self) -> Result<PathBuf, Failure> {
         if !self.global {
             return Ok(self.root.clone());
@@ -119,7 +138,7 @@ impl Sync {
         }
     }
 
-    fn once(&self, output: &mut Output) -> Outcome {
+    pub(crate) fn once(&self, output: &mut Output) -> Outcome {
         let folder = self.folder()?;
         let settings = ProjectSettings::load(&self.root)?;
         let targets = self.targets(&folder, &settings)?;

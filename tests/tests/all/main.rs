@@ -29,3 +29,4 @@ mod state;
 mod sync;
 mod trust;
 mod updates;
+mod watch;
