@@ -4,7 +4,7 @@
 //! DRIVEN_CORPUS=... cargo run --release --manifest-path benches/Cargo.toml
 //! ```
 //! Parts can be named to run them alone, without writing: `load`, `paths`, `scan`,
-//! `size`, `file`, `trust`, `updates`, `compile`, `embed`, `sync`, `cost`.
+//! `size`, `file`, `trust`, `updates`, `state`, `compile`, `embed`, `sync`, `cost`.
 
 mod compile;
 mod cost;
@@ -19,6 +19,7 @@ mod paths;
 mod report;
 mod scan;
 mod size;
+mod state;
 mod sync;
 mod trust;
 mod updates;
@@ -52,6 +53,9 @@ fn main() -> ExitCode {
     }
     if runs("updates") {
         updates::report(&corpus, &mut report);
+    }
+    if runs("state") {
+        state::report(&whole, &mut report);
     }
     if runs("paths") {
         paths::report(&whole, &mut report);

@@ -97,6 +97,7 @@ fn write(set: &RuleSet, attestation: Option<&str>) -> Result<Vec<u8>, Error> {
         personas: set.personas.iter().map(|persona| Part::anew(persona, &persona.body)).collect(),
         workflows: set.workflows.iter().map(|workflow| Part::anew(workflow, &workflow.body)).collect(),
         optional: optional.into_iter().collect(),
+        base: None,
     };
     Ok(writer::write(content)?.into_pack())
 }

@@ -180,6 +180,14 @@ pub enum BodySource {
 }
 
 impl Target {
+    /// The edition of the pack.
+    fn edition(&self) -> Digest {
+        match self {
+            Target::Parts { front, .. } => Tables::assume_checked_front(front, "").edition(),
+            Target::Whole(pack) => Tables::assume_checked(pack, "").edition(),
+        }
+    }
+
     /// The bytes of the pack; `base` is what the patch was applied to.
     pub fn into_pack(self, base: &impl Base) -> Vec<u8> {
         let (front, len, bodies) = match self {
@@ -252,12 +260,9 @@ impl<'p> Patch<'p> {
         let mut rest = Input::new(self.rest);
         let signatures = read_signatures(&mut rest, &base.tables())?;
         let stream = packing::unpack(self.packing, &mut rest, base, limit)?;
-        let target = apply::run(&stream, base, &signatures, limit)?;
-        let edition = match &target {
-            Target::Parts { front, .. } => Tables::assume_checked_front(front, "").edition(),
-            Target::Whole(pack) => Tables::assume_checked(pack, "").edition(),
-        };
-        if edition.as_bytes()[..16] == self.record.target {
+        let is_it = |target: &Target| target.edition().as_bytes()[..16] == self.record.target;
+        let target = apply::run(&stream, base, &signatures, limit, is_it)?;
+        if is_it(&target) {
             return Ok(target);
         }
         Err(Error::new(ErrorKind::PatchTarget, "the patch does not lead to the pack that it names"))
@@ -302,5 +307,100 @@ impl Tables<'_> {
         hasher.update(self.root_digest().as_bytes());
         hasher.update(self.signature_bytes());
         Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+#[cfg(all(test, feature = "diff"))]
+mod tests {
+    use super::fields::Owner;
+    use super::*;
+    use crate::builder::write_pack;
+    use crate::model::{Activation, Rule, RuleSet};
+
+    /// Rules with every shape of glob, and shared names.
+    fn rules() -> RuleSet {
+        let globs: [&[&str]; 14] = [
+            &["**/*.rs"],
+            &["src/**/*.{ts,tsx}"],
+            &["src/**/*.ts", "!src/**/*.test.ts"],
+            &["**"],
+            &["docs/**", "**/*.md"],
+            &["**/Cargo.toml"],
+            &["a/b/*.c", "a/**/*.c", "**/*.c"],
+            &["**/*.spec.ts", "**/*.ts"],
+            &["[ab]?x*", "!ax*"],
+            &["src/**/*.rs", "**/*.rs"],
+            &["tests/*.rs", "**/mod.rs"],
+            &[],
+            &["src/**/*.ts"],
+            &["x/**/*.y"],
+        ];
+        let mut set = RuleSet::default();
+        for (number, globs) in globs.iter().enumerate() {
+            let mut rule =
+                Rule::new(format!("rule-{number:02}"), format!("# Rule {number}\n- One.\n- Two.\n"));
+            rule.globs = globs.iter().map(|&glob| glob.into()).collect();
+            rule.activation = if globs.is_empty() { Activation::Always } else { Activation::Globs };
+            rule.tags = alloc::vec![format!("tag-{}", number % 3), "all".into()];
+            rule.languages = alloc::vec!["rust".into()];
+            rule.description = format!("Describes {}", number / 2);
+            rule.find_outline(&rule.body.clone());
+            set.rules.push(rule);
+        }
+        set
+    }
+
+    /// Applies the patch between two sets; says whether what the base says of paths led there at once.
+    fn leads_at_once(old: &RuleSet, new: &RuleSet) -> bool {
+        let (old, new) = (write_pack(old).unwrap(), write_pack(new).unwrap());
+        let made = diff(&old, &new).unwrap().patch;
+        let base = WholeBase::prove(&old).unwrap();
+        let patch = Patch::open(&made).unwrap();
+        let mut rest = Input::new(patch.rest);
+        let signatures = read_signatures(&mut rest, &base.tables()).unwrap();
+        let stream = packing::unpack(patch.packing, &mut rest, &base, DEFAULT_LIMIT).unwrap();
+        let looks = core::cell::RefCell::new(Vec::new());
+        let is_it = |target: &Target| {
+            let is = target.edition().as_bytes()[..16] == patch.target();
+            looks.borrow_mut().push(is);
+            is
+        };
+        let target = apply::run(&stream, &base, &signatures, DEFAULT_LIMIT, is_it).unwrap();
+        assert!(target.into_pack(&base) == new, "one way or the other it leads there");
+        looks.borrow()[..] == [true]
+    }
+
+    #[test]
+    fn paths_of_kept_rules_are_taken_over() {
+        let base = rules();
+        let changes: [fn(&mut RuleSet, usize); 9] = [
+            |set, row| set.rules[row].body.push_str("- Three.\n"),
+            |set, row| drop(set.rules.remove(row)),
+            |set, row| set.rules[row].globs = alloc::vec!["src/**/*.{ts,vue}".into(), "!**/x.ts".into()],
+            |set, row| set.rules[row].priority = 7,
+            |set, row| set.rules[row].id = "zz-last".into(),
+            |set, row| set.rules[row].activation = Activation::Always,
+            |set, row| set.rules[row].description = "Another one".into(),
+            |set, row| set.rules[row].tags.push("new".into()),
+            |set, row| {
+                let mut rule = set.rules[row].clone();
+                rule.id = "added".into();
+                rule.priority = row as u8;
+                rule.globs = alloc::vec!["new/**/*.rs".into(), "**/*.ts".into()];
+                set.rules.push(rule);
+            },
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            for row in 0..base.rules.len() {
+                let mut new = base.clone();
+                change(&mut new, row);
+                let body = new.rules.get(row).map(|rule| rule.body.clone()).unwrap_or_default();
+                if let Some(rule) = new.rules.get_mut(row) {
+                    rule.find_outline(&body);
+                }
+                assert!(leads_at_once(&base, &new), "change {number} of row {row}");
+                assert!(leads_at_once(&new, &base), "change {number} of row {row}, taken back");
+            }
+        }
     }
 }

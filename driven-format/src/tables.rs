@@ -242,7 +242,7 @@ impl<'a> Tables<'a> {
     }
 
     #[inline]
-    fn path_tables(&self) -> PathTables<'a> {
+    pub(crate) fn path_tables(&self) -> PathTables<'a> {
         PathTables::new(Section::Paths.bytes(self.pack), self.names)
     }
 

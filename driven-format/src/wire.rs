@@ -5,6 +5,7 @@
 //! every machine: no cast, no alignment, no `unsafe`. Knows nothing of what the
 //! numbers mean.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
@@ -17,8 +18,15 @@ pub trait Record: Copy {
     /// Reads it from the front of `bytes`, which are at least [`SIZE`](Self::SIZE) long.
     fn read(bytes: &[u8]) -> Self;
 
+    /// Writes it to the front of `out`, which is at least [`SIZE`](Self::SIZE) long.
+    fn put(self, out: &mut [u8]);
+
     /// Appends its bytes.
-    fn write(self, out: &mut Vec<u8>);
+    fn write(self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + Self::SIZE, 0);
+        self.put(&mut out[start..]);
+    }
 }
 
 macro_rules! integers {
@@ -34,8 +42,9 @@ macro_rules! integers {
                 }
             }
 
-            fn write(self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
+            #[inline(always)]
+            fn put(self, out: &mut [u8]) {
+                out[..Self::SIZE].copy_from_slice(&self.to_le_bytes());
             }
         }
     )*};
@@ -55,9 +64,10 @@ impl<T: Record + Default, const N: usize> Record for [T; N] {
         all
     }
 
-    fn write(self, out: &mut Vec<u8>) {
-        for one in self {
-            one.write(out);
+    #[inline(always)]
+    fn put(self, out: &mut [u8]) {
+        for (one, out) in self.into_iter().zip(out.chunks_exact_mut(T::SIZE)) {
+            one.put(out);
         }
     }
 }
@@ -89,8 +99,14 @@ macro_rules! records {
                 $name { $($field: <$type as $crate::wire::Record>::read($field),)* }
             }
 
-            fn write(self, out: &mut alloc::vec::Vec<u8>) {
-                $($crate::wire::Record::write(self.$field, out);)*
+            #[inline(always)]
+            fn put(self, out: &mut [u8]) {
+                let rest = &mut out[..Self::SIZE];
+                $(
+                    let ($field, rest) = rest.split_at_mut(<$type as $crate::wire::Record>::SIZE);
+                    $crate::wire::Record::put(self.$field, $field);
+                )*
+                let _ = rest;
             }
         }
     )*};
@@ -194,9 +210,9 @@ impl<'a, R: Record> Table<'a, R> {
 
 /// The bytes of records, one after another.
 pub(crate) fn to_bytes<R: Record>(records: &[R]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(records.len() * R::SIZE);
-    for record in records {
-        record.write(&mut bytes);
+    let mut bytes = vec![0; records.len() * R::SIZE];
+    for (record, out) in records.iter().zip(bytes.chunks_exact_mut(R::SIZE)) {
+        record.put(out);
     }
     bytes
 }
@@ -229,8 +245,9 @@ impl Record for U24 {
         U24(u32::from(u16::read(bytes)) | u32::from(bytes[2]) << 16)
     }
 
-    fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0.to_le_bytes()[..3]);
+    #[inline(always)]
+    fn put(self, out: &mut [u8]) {
+        out[..3].copy_from_slice(&self.0.to_le_bytes()[..3]);
     }
 }
 
@@ -275,8 +292,9 @@ impl Record for Digest {
         Digest(Record::read(bytes))
     }
 
-    fn write(self, out: &mut Vec<u8>) {
-        self.0.write(out);
+    #[inline(always)]
+    fn put(self, out: &mut [u8]) {
+        out[..32].copy_from_slice(&self.0);
     }
 }
 

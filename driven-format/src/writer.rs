@@ -3,6 +3,7 @@
 //! A part is said anew, by the model, or kept from a pack whose digests are proved: then its digest is taken over
 //! and its body is not read. Both give the same bytes, so that a pack that was patched is the one that was built.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -19,14 +20,17 @@ use crate::glob::GlobList;
 use crate::hash::hash;
 use crate::model::{Activation, Category, Manifest, Persona, Rule, Workflow};
 use crate::sections::outline::{MAX_BODY, OutlineRecord};
-use crate::sections::paths::PathsBuilder;
-use crate::sections::postings::{PostingKind, PostingsBuilder};
+use crate::sections::paths::{GONE, KeptPaths, PathsBuilder};
+use crate::sections::postings::{KeptPostings, PostingKind, PostingsBuilder};
 use crate::sections::records::{
     MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
 use crate::sections::{ids, outline};
 use crate::tables::{PERSONA, PersonaHead, RULE, RuleHead, Tables, WORKFLOW, WorkflowHead};
 use crate::wire::{Digest, Record, StrRef, to_bytes};
+
+/// Room for what comes behind a front, in bytes: a few signatures.
+const BEHIND: usize = 1024;
 
 /// All that goes into one pack, in whatever order.
 pub(crate) struct Content<'m> {
@@ -36,6 +40,8 @@ pub(crate) struct Content<'m> {
     pub(crate) workflows: Vec<Part<'m, &'m Workflow, WorkflowHead<'m>>>,
     /// By rising kind.
     pub(crate) optional: Vec<Optional<'m>>,
+    /// The pack that rules are kept from, when what it says of their paths is to be taken over.
+    pub(crate) base: Option<Tables<'m>>,
 }
 
 /// A section that readers may pass over.
@@ -170,7 +176,7 @@ impl Written<'_> {
 /// Content that has no form as a pack: two parts with one id, a glob without meaning, an outline that is no part of
 /// its body, or more than the format holds.
 pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
-    let Content { manifest, rules, personas, workflows, optional } = &mut content;
+    let Content { manifest, rules, personas, workflows, optional, base } = &mut content;
     rules.sort_by_key(|rule| (Reverse(rule.priority()), rule.id()));
     personas.sort_by_key(Part::<&Persona, _>::id);
     workflows.sort_by_key(Part::<&Workflow, _>::id);
@@ -179,6 +185,9 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
     check_ids("workflow", workflows.iter().map(Part::<&Workflow, _>::id))?;
 
     let mut writer = Writer::default();
+    if let Some(base) = base {
+        writer.names.start_from(base.names());
+    }
     writer.intern("");
     let manifest = writer.manifest(manifest);
     for rule in rules.iter() {
@@ -200,14 +209,32 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
         }
     }
     let ids: Vec<&str> = rules.iter().map(Part::<&Rule, _>::id).collect();
-    let ids = ids::build(&ids)?;
-    let paths = writer.paths(rules)?;
-    let postings = writer.postings(rules);
+    let rows = base.as_ref().map(|base| rows_now(base, rules));
+    let kept = base.as_ref().zip(rows.as_deref());
+    let ids = match kept {
+        Some((base, _)) if base.rules().map(|rule| rule.id()).eq(ids.iter().copied()) => {
+            Section::Ids.bytes(base.bytes()).to_vec()
+        }
+        _ => ids::build(&ids)?,
+    };
+    let paths = writer.paths(rules, kept)?;
+    let postings = writer.postings(rules, kept);
     let rules = rules.iter().map(|rule| known_digest(&rule.said, RuleHead::digest));
     let personas = personas.iter().map(|persona| known_digest(&persona.said, PersonaHead::digest));
     let workflows = workflows.iter().map(|workflow| known_digest(&workflow.said, WorkflowHead::digest));
     let known: Vec<Option<Digest>> = rules.chain(personas).chain(workflows).collect();
     writer.assemble(manifest, [&ids, &paths, &postings], optional, &known)
+}
+
+/// By row of `base`: the row that a rule has now.
+fn rows_now(base: &Tables<'_>, rules: &[Part<'_, &Rule, RuleHead<'_>>]) -> Vec<u32> {
+    let mut rows = vec![GONE; base.rule_count()];
+    for (row, rule) in rules.iter().enumerate() {
+        if let Said::Kept(head) = rule.said {
+            rows[head.row() as usize] = row as u32;
+        }
+    }
+    rows
 }
 
 fn known_digest<M, H>(said: &Said<M, H>, digest: impl Fn(&H) -> Digest) -> Option<Digest> {
@@ -234,14 +261,43 @@ fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), E
 
 /// The names as they grow; each distinct text is there once.
 #[derive(Default)]
-struct Names {
+struct Names<'m> {
     text: String,
     /// Open addressing, at most half full; a reference of no length is a free slot.
     slots: Vec<StrRef>,
     used: usize,
+    /// The names of the pack that is kept from, and by place in them where a text was put, plus one.
+    base: &'m str,
+    moved: Vec<u32>,
 }
 
-impl Names {
+impl<'m> Names<'m> {
+    /// Begins with room for what `base` has, from which texts are kept.
+    fn start_from(&mut self, base: &'m str) {
+        self.base = base;
+        self.moved = vec![0; base.len()];
+        self.text.reserve(base.len() + base.len() / 8);
+        self.slots = vec![StrRef::default(); (base.len() / 8).next_power_of_two().max(64)];
+    }
+
+    /// The place of `text`, a part of the names of the base.
+    fn keep(&mut self, text: &str) -> StrRef {
+        let at = (text.as_ptr() as usize).wrapping_sub(self.base.as_ptr() as usize);
+        let len = text.len() as u32;
+        if len == 0 {
+            return StrRef::default();
+        }
+        let Some(&moved) = self.moved.get(at) else { return self.intern(text) };
+        if let Some(offset) = moved.checked_sub(1)
+            && self.text.as_bytes().get(offset as usize..(offset + len) as usize) == Some(text.as_bytes())
+        {
+            return StrRef { offset, len };
+        }
+        let place = self.intern(text);
+        self.moved[at] = place.offset + 1;
+        place
+    }
+
     /// The place of `text`.
     fn intern(&mut self, text: &str) -> StrRef {
         if text.is_empty() {
@@ -282,12 +338,14 @@ impl Names {
 /// The tables as they grow.
 #[derive(Default)]
 struct Writer<'m> {
-    names: Names,
+    names: Names<'m>,
     bodies: Vec<Body<'m>>,
     bodies_len: usize,
     rules: Vec<RuleRecord>,
     lists: Vec<StrRef>,
-    outline: Vec<u8>,
+    /// The outline, piece by piece, and how many bytes it has.
+    outline: Vec<Cow<'m, [u8]>>,
+    outline_len: usize,
     personas: Vec<PersonaRecord>,
     workflows: Vec<WorkflowRecord>,
     steps: Vec<StepRecord>,
@@ -349,6 +407,13 @@ impl<'m> Writer<'m> {
         }
     }
 
+    fn kept_list<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        for text in texts {
+            let place = self.names.keep(text);
+            self.lists.push(place);
+        }
+    }
+
     fn origin(&mut self, assistant: &str, path: &str, text: &str) {
         let record = OriginRecord {
             assistant: self.intern(assistant),
@@ -358,12 +423,21 @@ impl<'m> Writer<'m> {
         self.origins.push(record);
     }
 
+    /// Appends an outline; gives its first node.
+    fn outline(&mut self, nodes: Cow<'m, [u8]>) -> u32 {
+        let start = self.outline_len / OutlineRecord::SIZE;
+        self.outline_len += nodes.len();
+        self.outline.push(nodes);
+        start as u32
+    }
+
     fn rule(&mut self, rule: &Rule, body: Body<'m>) -> Result<(), Error> {
         let in_rule = |err: Error| Error::new(err.kind(), format!("rule `{}`: {err}", rule.id));
         let (body_start, body_len) = self.body(body, &rule.id)?;
         let (lists_start, list_lens) = self.lists(rule.lists(), &rule.id)?;
-        let outline_start = (self.outline.len() / OutlineRecord::SIZE) as u32;
-        outline::encode(&rule.outline, body.text, &mut self.outline).map_err(in_rule)?;
+        let mut nodes = Vec::with_capacity(rule.outline.len() * OutlineRecord::SIZE);
+        outline::encode(&rule.outline, body.text, &mut nodes).map_err(in_rule)?;
+        let outline_start = self.outline(nodes.into());
         let origins_start = self.origins.len() as u32;
         let origins_len = u16::try_from(rule.origins.len())
             .map_err(|_| Error::new(ErrorKind::Model, format!("`{}`: too many origins", rule.id)))?;
@@ -394,17 +468,16 @@ impl<'m> Writer<'m> {
     fn kept_rule(&mut self, head: &RuleHead<'m>, body: Body<'m>) -> Result<(), Error> {
         let (body_start, body_len) = self.body(body, head.id())?;
         let lists_start = self.lists.len() as u32;
-        self.list(head.all_lists().iter());
-        let outline_start = (self.outline.len() / OutlineRecord::SIZE) as u32;
-        self.outline.extend_from_slice(head.outline_bytes());
+        self.kept_list(head.all_lists().iter());
+        let outline_start = self.outline(head.outline_bytes().into());
         let origins_start = self.origins.len() as u32;
         for origin in head.origins() {
             self.origin(origin.assistant(), origin.path(), origin.text());
         }
         let record = RuleRecord {
-            id: self.intern(head.id()),
-            description: self.intern(head.description()),
-            when: self.intern(head.when()),
+            id: self.names.keep(head.id()),
+            description: self.names.keep(head.description()),
+            when: self.names.keep(head.when()),
             body_start,
             body_len,
             outline_start,
@@ -495,9 +568,23 @@ impl<'m> Writer<'m> {
         Ok(())
     }
 
-    fn paths(&mut self, rules: &[Part<'_, &Rule, RuleHead<'_>>]) -> Result<Vec<u8>, Error> {
+    fn paths(
+        &mut self,
+        rules: &[Part<'_, &Rule, RuleHead<'_>>],
+        kept: Option<(&Tables<'_>, &[u32])>,
+    ) -> Result<Vec<u8>, Error> {
+        let kept = kept.map(|(base, rows)| KeptPaths::new(base.path_tables(), rows));
+        let steps = kept.as_ref().map(KeptPaths::steps).unwrap_or_default();
+        let mut steps = &steps[..];
         let mut builder = PathsBuilder::default();
         for (row, rule) in rules.iter().enumerate() {
+            if let (Some(_), Said::Kept(_)) = (&kept, &rule.said) {
+                let count = steps.iter().take_while(|step| step.rule == row as u32).count();
+                let (own, others) = steps.split_at(count);
+                builder.keep(row as u32, own, &mut |text| self.names.keep(text));
+                steps = others;
+                continue;
+            }
             let globs = rule.globs()?;
             match rule.activation() {
                 Activation::Always => builder.everywhere(row as u32),
@@ -507,12 +594,21 @@ impl<'m> Writer<'m> {
                 Activation::Agent | Activation::Manual | Activation::Off => {}
             }
         }
-        Ok(builder.finish(rules.len(), &mut |text| self.names.intern(text)))
+        Ok(builder.finish(rules.len(), kept.as_ref(), &mut |text| self.names.keep(text)))
     }
 
-    fn postings(&mut self, rules: &[Part<'_, &Rule, RuleHead<'_>>]) -> Vec<u8> {
+    fn postings(
+        &mut self,
+        rules: &[Part<'_, &Rule, RuleHead<'_>>],
+        kept: Option<(&Tables<'_>, &[u32])>,
+    ) -> Vec<u8> {
+        let kept = kept
+            .map(|(base, rows)| KeptPostings::new(Section::Postings.bytes(base.bytes()), base.names(), rows));
         let mut builder = PostingsBuilder::default();
         for (row, rule) in rules.iter().enumerate() {
+            if let (Some(_), Said::Kept(_)) = (&kept, &rule.said) {
+                continue;
+            }
             let row = row as u32;
             builder.add(PostingKind::Activation, rule.activation().as_str(), row);
             if let Some(category) = rule.category() {
@@ -521,7 +617,7 @@ impl<'m> Writer<'m> {
             rule.each_tag(|tag| builder.add(PostingKind::Tag, tag, row));
             rule.each_language(|language| builder.add(PostingKind::Language, language, row));
         }
-        builder.finish(&mut |text| self.names.intern(text))
+        builder.finish(kept.as_ref(), &mut |text| self.names.keep(text))
     }
 
     /// Lays the sections out and fills in the digests, those that are `known` as they are.
@@ -533,21 +629,22 @@ impl<'m> Writer<'m> {
         known: &[Option<Digest>],
     ) -> Result<Written<'m>, Error> {
         let digests = vec![Digest([0; 32]); known.len()];
-        let sections: [&[u8]; Section::ALL.len()] = [
-            &to_bytes(&[manifest]),
-            self.names.text.as_bytes(),
+        let outline: Vec<&[u8]> = self.outline.iter().map(|nodes| &**nodes).collect();
+        let sections: [&[&[u8]]; Section::ALL.len()] = [
+            &[&to_bytes(&[manifest])],
+            &[self.names.text.as_bytes()],
             &[],
-            &to_bytes(&self.rules),
-            &to_bytes(&self.lists),
-            &self.outline,
-            &to_bytes(&self.personas),
-            &to_bytes(&self.workflows),
-            &to_bytes(&self.steps),
-            &to_bytes(&self.origins),
-            &to_bytes(&digests),
-            ids,
-            paths,
-            postings,
+            &[&to_bytes(&self.rules)],
+            &[&to_bytes(&self.lists)],
+            &outline,
+            &[&to_bytes(&self.personas)],
+            &[&to_bytes(&self.workflows)],
+            &[&to_bytes(&self.steps)],
+            &[&to_bytes(&self.origins)],
+            &[&to_bytes(&digests)],
+            &[ids],
+            &[paths],
+            &[postings],
         ];
         let mut front = lay_out(&sections, self.bodies_len, optional)?;
         fill_digests(&mut front, &self.names.text, &self.bodies, known);
@@ -580,15 +677,18 @@ fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Opt
     front[HEADER_LEN - 32..HEADER_LEN].copy_from_slice(root.as_bytes());
 }
 
-/// Header, table and sections with their padding, up to where the bodies begin; the root digest is zero.
-fn lay_out(sections: &[&[u8]], bodies_len: usize, optional: &[Optional<'_>]) -> Result<Vec<u8>, Error> {
+/// Header, table and sections, each in pieces, with their padding, up to where the bodies begin; the root digest is
+/// zero.
+fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) -> Result<Vec<u8>, Error> {
     let bodies = Section::Bodies as usize;
-    let known = Section::ALL.iter().zip(sections).map(|(&kind, bytes)| (kind as u32, FLAG_CRITICAL, *bytes));
-    let optional = optional.iter().map(|section| (section.kind, 0, section.bytes));
-    let all: Vec<(u32, u32, &[u8])> = known.chain(optional).collect();
+    let known =
+        Section::ALL.iter().zip(sections).map(|(&kind, pieces)| (kind as u32, FLAG_CRITICAL, *pieces));
+    let optional = optional.iter().map(|section| (section.kind, 0, core::slice::from_ref(&section.bytes)));
+    let all: Vec<(u32, u32, &[&[u8]])> = known.chain(optional).collect();
+    let len_of = |pieces: &[&[u8]]| pieces.iter().map(|piece| piece.len()).sum::<usize>() as u32;
     let mut entries: Vec<SectionRecord> = all
         .iter()
-        .map(|&(kind, flags, bytes)| SectionRecord { kind, flags, offset: 0, len: bytes.len() as u32 })
+        .map(|&(kind, flags, pieces)| SectionRecord { kind, flags, offset: 0, len: len_of(pieces) })
         .collect();
     entries[bodies].len = bodies_len as u32;
     let mut end = HEADER_LEN + ENTRY_LEN * all.len();
@@ -611,14 +711,14 @@ fn lay_out(sections: &[&[u8]], bodies_len: usize, optional: &[Optional<'_>]) -> 
         reserved: [0; 8],
         root: Digest([0; 32]),
     };
-    let mut front = Vec::with_capacity(entries[bodies].offset as usize);
+    let mut front = Vec::with_capacity(entries[bodies].offset as usize + BEHIND);
     front.extend(to_bytes(&[header]));
     front.extend(to_bytes(&entries));
-    for (index, (_, _, bytes)) in all.iter().enumerate() {
+    for (index, (_, _, pieces)) in all.iter().enumerate() {
         // The bodies have none here; they lie behind what is last.
         if index != bodies {
             front.resize(align_up(front.len()), 0);
-            front.extend_from_slice(bytes);
+            pieces.iter().for_each(|piece| front.extend_from_slice(piece));
         }
     }
     front.resize(align_up(front.len()), 0);

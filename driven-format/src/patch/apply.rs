@@ -17,9 +17,37 @@ use crate::tables::Tables;
 use crate::wire::u32_at;
 use crate::writer::{self, Body, Content, Optional, Part, Said};
 
-/// Computes the target that a stream leads to, with these signatures behind it.
-pub(super) fn run(stream: &[u8], base: &impl Base, signatures: &[u8], limit: usize) -> Result<Target, Error> {
-    let mut stream = Stream::new(stream)?;
+/// Computes the target that a stream leads to, with these signatures behind it; `is_it` says whether it is the one
+/// that was named.
+pub(super) fn run(
+    stream: &[u8],
+    base: &impl Base,
+    signatures: &[u8],
+    limit: usize,
+    is_it: impl Fn(&Target) -> bool,
+) -> Result<Target, Error> {
+    let draft = match read(Stream::new(stream)?, base, limit)? {
+        Read::Whole(digested) => return whole(digested, signatures, limit),
+        Read::Draft(draft) => draft,
+    };
+    // What the base says of its rules' paths is what a writer would say, unless another writer wrote it.
+    let target = draft.write(signatures, true)?;
+    if is_it(&target) { Ok(target) } else { draft.write(signatures, false) }
+}
+
+/// What a stream says.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack of one function")]
+enum Read<'s, 'b, B> {
+    /// The digested part.
+    Whole(&'s [u8]),
+    Draft(Draft<'b, B>),
+}
+
+fn read<'s, 'b, B: Base>(
+    mut stream: Stream<'s>,
+    base: &'b B,
+    limit: usize,
+) -> Result<Read<'s, 'b, B>, Error> {
     let mut draft = Draft::new(base, limit);
     loop {
         let opening = stream.opening()?;
@@ -27,17 +55,17 @@ pub(super) fn run(stream: &[u8], base: &impl Base, signatures: &[u8], limit: usi
             Operation::FullSync => {
                 let digested = stream.bytes()?;
                 stream.end()?;
-                return whole(digested, signatures, limit);
+                return Ok(Read::Whole(digested));
             }
             Operation::BatchCommit => {
                 draft.commit(&opening, &mut stream)?;
                 stream.end()?;
-                break;
+                draft.find_outlines();
+                return Ok(Read::Draft(draft));
             }
             _ => draft.change(&opening, &mut stream)?,
         }
     }
-    draft.write(signatures)
 }
 
 /// A target that was sent whole is proved whole.
@@ -162,12 +190,16 @@ impl<'b, B: Base> Draft<'b, B> {
         }
     }
 
-    fn write(mut self, signatures: &[u8]) -> Result<Target, Error> {
+    fn find_outlines(&mut self) {
         for change in self.rules.touched.values_mut() {
             if let Change::Edited(Edited { model, body: Some(body), outlined: false }) = change {
                 model.find_outline(body);
             }
         }
+    }
+
+    /// Writes the target; `keeps` what the base says of the paths of rules that did not change.
+    fn write(&self, signatures: &[u8], keeps: bool) -> Result<Target, Error> {
         let tables = self.base.tables();
         let optional = match &self.optional {
             Some(sections) => sections.iter().map(|(kind, bytes)| Optional { kind: *kind, bytes }).collect(),
@@ -189,6 +221,7 @@ impl<'b, B: Base> Draft<'b, B> {
             personas: parts(self.base, &self.personas, tables.personas()),
             workflows: parts(self.base, &self.workflows, tables.workflows()),
             optional,
+            base: keeps.then_some(tables),
         };
         let written = writer::write(content).map_err(|err| Error::damaged(alloc::format!("{err}")))?;
         let len = u32_at(&written.front, 20) as usize;

@@ -22,8 +22,10 @@ use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
 use crate::wire::to_bytes;
 
-/// How many rules a frame is packed against beside those that change: what is tried.
-const MOST_ALIKE: [usize; 4] = [0, 2, 6, 16];
+/// How many rules a frame is packed against beside those that change: what is tried with every way to tell changes,
+/// as far as it comes near the best, and what is tried with the best, for as long as more gain something.
+const MOST_ALIKE: [usize; 3] = [0, 4, 16];
+const MORE_ALIKE: [usize; 2] = [40, 64];
 /// Windows of a text whose hashes are compared, in bytes.
 const WINDOW: usize = 12;
 /// The level of frames that are packed against little.
@@ -31,6 +33,8 @@ const BEST: i32 = 19;
 /// The level of frames that are packed against all of the base: there the best level takes a second, and gains
 /// nothing where most of the stream is found in the base.
 const QUICK: i32 = 12;
+/// The level that shows whether a whole pack comes near at all; the best one makes less than half of it.
+const LOOK: i32 = 3;
 
 /// A patch, and how it came about.
 #[derive(Clone, Debug)]
@@ -88,29 +92,68 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Made, Error> {
     let changes = Changes::between(&old, &new);
     let of_base = old.digested();
     let rows = changes.like_what_is_new(&old);
-    let prefixes = MOST_ALIKE.map(|most| {
+    let against_rows = |stream: &[u8], most: usize| -> Result<Vec<u8>, Error> {
         let rows = &rows[rows.len().saturating_sub(most + changes.rows_touched())..];
-        let mut named = Vec::new();
-        put_rows(&mut named, rows);
-        (format!("against {most} rows more"), named, prefix_of_rows(&old, rows))
-    });
+        let mut rest = Vec::new();
+        put_rows(&mut rest, rows);
+        rest.extend(pack(stream, &prefix_of_rows(&old, rows), BEST)?);
+        Ok(rest)
+    };
+    let mut told: Vec<(Style, Vec<u8>, Used)> = Vec::new();
     for style in Style::ALL {
         let (stream, operations) = changes.write(style);
-        let name = |how: &str| format!("{} {how}", style.as_str());
-        add(name("alone"), Packing::Alone, &operations, pack(&stream, &[], BEST)?);
-        for (how, rows, prefix) in &prefixes {
-            let rest = [rows.as_slice(), &pack(&stream, prefix, BEST)?].concat();
-            add(name(how), Packing::Rows, &operations, rest);
+        // Where no body changes there is one way to tell it.
+        if told.iter().all(|(_, known, _)| *known != stream) {
+            told.push((style, stream, operations));
         }
-        add(name("against base"), Packing::Base, &operations, pack(&stream, &of_base, QUICK)?);
-        add(name("stored"), Packing::Stored, &operations, stream);
+    }
+    // By the way to tell changes: how small its smallest frame is.
+    let mut least = vec![usize::MAX; told.len()];
+    let comes_near =
+        |own: usize, least: &[usize]| least.iter().all(|other| own <= other.saturating_add(other / 8));
+    for most in MOST_ALIKE {
+        for (index, (style, stream, operations)) in told.iter().enumerate() {
+            if comes_near(least[index], &least) {
+                let rest = against_rows(stream, most)?;
+                least[index] = least[index].min(rest.len());
+                add(format!("{} against {most} rows more", style.as_str()), Packing::Rows, operations, rest);
+            }
+        }
+    }
+    let (best, mut size) =
+        least.iter().copied().enumerate().min_by_key(|(_, size)| *size).unwrap_or_default();
+    let (style, stream, operations) = &told[best];
+    for most in MORE_ALIKE {
+        let rest = against_rows(stream, most)?;
+        let len = rest.len();
+        add(format!("{} against {most} rows more", style.as_str()), Packing::Rows, operations, rest);
+        if len >= size {
+            break;
+        }
+        size = len;
+    }
+    for (index, (style, stream, operations)) in told.iter().enumerate() {
+        let name = |how: &str| format!("{} {how}", style.as_str());
+        if comes_near(least[index], &least) {
+            let rest = pack(stream, &of_base, QUICK)?;
+            add(name("against base"), Packing::Base, operations, rest);
+        }
+        add(name("alone"), Packing::Alone, operations, pack(stream, &[], BEST)?);
+        add(name("stored"), Packing::Stored, operations, stream.clone());
     }
     let mut full = Output::default();
     full.opening(Operation::FullSync, Sort::Pack, 0);
     full.bytes(new.tables.digested_bytes());
     let (full, operations) = (full.finish(), Used::from([("FullSync", 1)]));
-    add("full against base".into(), Packing::Base, &operations, pack(&full, &of_base, QUICK)?);
-    add("full alone".into(), Packing::Alone, &operations, pack(&full, &[], QUICK)?);
+    for (name, packing, prefix) in
+        [("full against base", Packing::Base, &*of_base), ("full alone", Packing::Alone, &[])]
+    {
+        let mut rest = pack(&full, prefix, LOOK)?;
+        if rest.len() / 2 < size {
+            rest = pack(&full, prefix, BEST)?;
+        }
+        add(name.into(), packing, &operations, rest);
+    }
     add("full stored".into(), Packing::Stored, &operations, full);
 
     candidates.sort_by_key(|(patch, ..)| patch.len());

@@ -11,6 +11,7 @@
 //! Law: `docs/FORMAT.md`, "Paths". Knows patterns and rows, no rules.
 
 mod build;
+mod kept;
 
 use alloc::format;
 
@@ -20,6 +21,7 @@ use crate::hash::{first_word, fold, last_word, mix};
 use crate::wire::{Record, StrRef, Table, records};
 
 pub(crate) use build::PathsBuilder;
+pub(crate) use kept::{GONE, KeptPaths};
 
 /// What a path is looked up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -752,7 +754,7 @@ mod tests {
         for (rule, globs) in rules.iter().enumerate() {
             builder.scoped(rule as u32, &GlobList::parse(globs).expect("in order"), &mut intern);
         }
-        (builder.finish(rules.len(), &mut intern), names)
+        (builder.finish(rules.len(), None, &mut intern), names)
     }
 
     fn ask(rules: &[&[&str]], path: &str) -> Vec<u32> {

@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use super::paths::GONE;
 use crate::error::Error;
 use crate::wire::{Record, StrRef, Table, records, to_bytes};
 
@@ -105,6 +106,31 @@ pub(crate) fn check(section: &[u8], names: &str, rule_count: u32) -> Result<(), 
     Ok(())
 }
 
+/// The postings of a pack of which rules are kept.
+pub(crate) struct KeptPostings<'k> {
+    section: &'k [u8],
+    names: &'k str,
+    /// By row of that pack: the row that the rule has now, or [`GONE`].
+    rows: &'k [u32],
+}
+
+impl<'k> KeptPostings<'k> {
+    pub(crate) fn new(section: &'k [u8], names: &'k str, rows: &'k [u32]) -> Self {
+        KeptPostings { section, names, rows }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = (PostingRecord, &'k str)> {
+        let (keys, _) = tables(self.section).expect("lengths were checked with the tables");
+        let names = self.names;
+        keys.iter().map(move |key| (key, key.text.of(names)))
+    }
+
+    fn rows_of(&self, key: &PostingRecord) -> impl Iterator<Item = u32> {
+        let (_, rows) = tables(self.section).expect("lengths were checked with the tables");
+        rows.part(key.start, key.len).iter().map(|row| self.rows[row as usize]).filter(|&row| row != GONE)
+    }
+}
+
 /// Gathers words and rows.
 #[derive(Default)]
 pub(crate) struct PostingsBuilder {
@@ -120,17 +146,40 @@ impl PostingsBuilder {
         }
     }
 
-    /// Writes the section.
-    pub(crate) fn finish(self, intern: &mut impl FnMut(&str) -> StrRef) -> Vec<u8> {
+    /// Writes the section; `kept` is what another one says of rules that are not filed here.
+    pub(crate) fn finish(
+        self,
+        kept: Option<&KeptPostings<'_>>,
+        intern: &mut impl FnMut(&str) -> StrRef,
+    ) -> Vec<u8> {
         let (mut keys, mut rows) = (Vec::new(), Vec::new());
-        for ((kind, text), list) in self.words {
-            keys.push(PostingRecord {
-                kind: kind as u32,
-                text: intern(&text),
-                start: rows.len() as u32,
-                len: list.len() as u32,
-            });
-            rows.extend(list);
+        let mut add = |kind: u32, text: &str, [first, second]: [&[u32]; 2]| {
+            let start = rows.len();
+            rows.extend_from_slice(first);
+            rows.extend_from_slice(second);
+            if !first.is_empty() && !second.is_empty() {
+                rows[start..].sort_unstable();
+            }
+            let (start, len) = (start as u32, (rows.len() - start) as u32);
+            if len > 0 {
+                keys.push(PostingRecord { kind, text: intern(text), start, len });
+            }
+        };
+        let mut words = self.words.iter().peekable();
+        let mut old_rows = Vec::new();
+        for (old, text) in kept.iter().flat_map(|kept| kept.keys()) {
+            let earlier =
+                |(kind, word): &(PostingKind, String)| (*kind as u32, &**word).cmp(&(old.kind, text));
+            while let Some(((kind, word), list)) = words.next_if(|(word, _)| earlier(word).is_lt()) {
+                add(*kind as u32, word, [list, &[]]);
+            }
+            old_rows.clear();
+            old_rows.extend(kept.iter().flat_map(|kept| kept.rows_of(&old)));
+            let own = words.next_if(|(word, _)| earlier(word).is_eq());
+            add(old.kind, text, [&old_rows, own.map_or(&[], |(_, list)| list)]);
+        }
+        for ((kind, word), list) in words {
+            add(*kind as u32, word, [list, &[]]);
         }
         let head = PostingsRecord { keys: keys.len() as u32, rows: rows.len() as u32 };
         [to_bytes(&[head]), to_bytes(&keys), to_bytes(&rows)].concat()

@@ -5,40 +5,76 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
+use super::kept::{KeptPaths, KeptStep};
 use super::{
     CheckRecord, GroupRecord, HEAD, KeyKind, KeyRecord, PairRecord, PathsRecord, PatternRecord, RowRecord,
     SieveRecord, key_hash, pair_bit, pair_hash, spaced_pair_bits,
 };
 use crate::glob::{GlobList, literal, tokens};
-use crate::hash::{first_word, last_word};
+use crate::hash::{first_word, last_word, mix};
 use crate::wire::{StrRef, to_bytes};
 
 /// Gathers patterns and files them by shape.
 #[derive(Default)]
 pub(crate) struct PathsBuilder {
     /// The rules for every path, and the checks of patterns that fix nothing.
-    base: GroupDraft,
+    base: GroupDraft<'static>,
     /// By kind, by text.
-    keys: [BTreeMap<String, GroupDraft>; 4],
-    pairs: BTreeMap<(String, String), GroupDraft>,
+    keys: [BTreeMap<String, GroupDraft<'static>>; 4],
+    pairs: BTreeMap<(String, String), GroupDraft<'static>>,
     steps: Vec<PatternRecord>,
+    /// By row, for rules that are kept: where their steps begin.
+    kept_steps: Vec<u32>,
 }
 
 #[derive(Default)]
-struct GroupDraft {
+pub(super) struct GroupDraft<'k> {
     /// In rising order.
-    rules: Vec<u32>,
-    checks: Vec<CheckRecord>,
+    pub(super) rules: Vec<u32>,
+    pub(super) checks: Vec<CheckDraft<'k>>,
 }
 
-impl GroupDraft {
+/// A check whose pattern is in no names yet.
+pub(super) struct CheckDraft<'k> {
+    pub(super) pattern: Cow<'k, str>,
+    pub(super) record: CheckRecord,
+}
+
+impl<'k> GroupDraft<'k> {
     /// The key alone says that a rule is meant.
     fn decide(&mut self, rule: u32) {
         if self.rules.last() != Some(&rule) {
             self.rules.push(rule);
         }
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.checks.is_empty()
+    }
+
+    /// What both say.
+    fn join(&mut self, other: GroupDraft<'k>) {
+        if !other.rules.is_empty() {
+            self.rules.extend(other.rules);
+            self.rules.sort_unstable();
+        }
+        self.checks.extend(other.checks);
+    }
+}
+
+/// A key as it will be laid out.
+pub(super) struct KeyDraft<'k> {
+    pub(super) text: Cow<'k, str>,
+    pub(super) group: GroupDraft<'k>,
+}
+
+/// A pair as it will be laid out.
+pub(super) struct PairDraft<'k> {
+    pub(super) folder: Cow<'k, str>,
+    pub(super) extension: Cow<'k, str>,
+    pub(super) group: GroupDraft<'k>,
 }
 
 impl PathsBuilder {
@@ -68,17 +104,33 @@ impl PathsBuilder {
                 group.decide(rule);
                 continue;
             }
-            group.checks.push(CheckRecord {
-                sieve: sieve_of(glob.as_str()),
-                rule,
-                steps_len,
-                steps_start,
-                pattern: intern(glob.as_str()),
+            group.checks.push(CheckDraft {
+                pattern: Cow::Owned(glob.as_str().into()),
+                record: CheckRecord {
+                    sieve: sieve_of(glob.as_str()),
+                    rule,
+                    steps_len,
+                    steps_start,
+                    pattern: StrRef::default(),
+                },
             });
         }
     }
 
-    fn key(&mut self, kind: KeyKind, text: &str) -> &mut GroupDraft {
+    /// A rule that is kept, with its steps in order; rules come in rising order.
+    pub(crate) fn keep(
+        &mut self,
+        rule: u32,
+        steps: &[KeptStep<'_>],
+        intern: &mut impl FnMut(&str) -> StrRef,
+    ) {
+        self.kept_steps.resize(rule as usize + 1, self.steps.len() as u32);
+        let steps =
+            steps.iter().map(|step| PatternRecord { pattern: intern(step.pattern), negated: step.negated });
+        self.steps.extend(steps);
+    }
+
+    fn key(&mut self, kind: KeyKind, text: &str) -> &mut GroupDraft<'static> {
         let keys = &mut self.keys[kind as usize - 1];
         if !keys.contains_key(text) {
             keys.insert(text.into(), GroupDraft::default());
@@ -86,7 +138,7 @@ impl PathsBuilder {
         keys.get_mut(text).expect("it was put there")
     }
 
-    fn group(&mut self, key: ShapeKey<'_>) -> &mut GroupDraft {
+    fn group(&mut self, key: ShapeKey<'_>) -> &mut GroupDraft<'static> {
         match key {
             ShapeKey::None => &mut self.base,
             ShapeKey::One(kind, text) => self.key(kind, &text),
@@ -98,40 +150,82 @@ impl PathsBuilder {
         }
     }
 
-    /// Writes the section for a pack of `rule_count` rules.
-    pub(crate) fn finish(mut self, rule_count: usize, intern: &mut impl FnMut(&str) -> StrRef) -> Vec<u8> {
+    /// Writes the section for a pack of `rule_count` rules, some of which may be kept.
+    pub(crate) fn finish(
+        mut self,
+        rule_count: usize,
+        kept: Option<&KeptPaths<'_>>,
+        intern: &mut impl FnMut(&str) -> StrRef,
+    ) -> Vec<u8> {
         let mut tables = TablesDraft::default();
         let mut everywhere = vec![0_u64; rule_count.div_ceil(64)];
-        for rule in core::mem::take(&mut self.base.rules) {
+        let mut base = core::mem::take(&mut self.base);
+        let mut keys = self.keys.map(|keys| -> Vec<KeyDraft<'_>> {
+            keys.into_iter().map(|(text, group)| KeyDraft { text: text.into(), group }).collect()
+        });
+        let pairs = self.pairs.into_iter();
+        let mut pairs: Vec<PairDraft<'_>> = pairs
+            .map(|((folder, extension), group)| PairDraft {
+                folder: folder.into(),
+                extension: extension.into(),
+                group,
+            })
+            .collect();
+        if let Some(kept) = kept {
+            let group = |group| kept.group(group, &self.kept_steps);
+            base.rules.extend(kept.everywhere());
+            base.checks.extend(kept.loose(group));
+            let (old_keys, old_pairs) = kept.entries(group);
+            for (keys, old) in keys.iter_mut().zip(old_keys) {
+                *keys = merge(
+                    old,
+                    core::mem::take(keys),
+                    |one, other| one.text.cmp(&other.text),
+                    |one, other| one.group.join(other.group),
+                );
+            }
+            pairs = merge(
+                old_pairs,
+                pairs,
+                |one, other| (&one.folder, &one.extension).cmp(&(&other.folder, &other.extension)),
+                |one, other| one.group.join(other.group),
+            );
+        }
+        for rule in core::mem::take(&mut base.rules) {
             everywhere[rule as usize / 64] |= 1 << (rule % 64);
         }
-        let loose = tables.group(self.base, &everywhere);
-        let mut indexes = BTreeMap::new();
-        let mut keys = Vec::new();
+        let loose = tables.group(base, &everywhere, intern);
+        let mut records = Vec::new();
         let mut hashes = Vec::new();
-        for (kind, drafts) in KeyKind::ALL.into_iter().zip(self.keys) {
-            for (text, group) in drafts {
+        // By kind: where its keys begin.
+        let mut starts = [0; 5];
+        let mut texts: [Vec<Cow<'_, str>>; 4] = Default::default();
+        for (index, (kind, drafts)) in KeyKind::ALL.into_iter().zip(keys).enumerate() {
+            starts[index] = records.len();
+            for KeyDraft { text, group } in drafts {
                 hashes.push(key_hash(kind, text.as_bytes()));
-                keys.push(KeyRecord {
+                records.push(KeyRecord {
                     head: first_word(text.as_bytes()),
                     tail: last_word(text.as_bytes()),
                     text: intern(&text),
                     kind: kind as u32,
-                    group: tables.group(group, &everywhere),
+                    group: tables.group(group, &everywhere, intern),
                 });
-                if matches!(kind, KeyKind::Folder | KeyKind::Extension) {
-                    indexes.insert((kind, text), keys.len() as u32 - 1);
-                }
+                texts[index].push(text);
             }
         }
-        let mut pairs = Vec::new();
-        for ((folder, extension), group) in self.pairs {
-            pairs.push(PairRecord {
-                folder: indexes[&(KeyKind::Folder, folder)],
-                extension: indexes[&(KeyKind::Extension, extension)],
-                group: tables.group(group, &everywhere),
-            });
-        }
+        let index_of = |kind: KeyKind, text: &str| {
+            let kind = kind as usize - 1;
+            let found = texts[kind].binary_search_by(|key| (**key).cmp(text));
+            (starts[kind] + found.unwrap_or_default()) as u32
+        };
+        let keys = records;
+        let pairs = pairs.into_iter().map(|pair| PairRecord {
+            folder: index_of(KeyKind::Folder, &pair.folder),
+            extension: index_of(KeyKind::Extension, &pair.extension),
+            group: tables.group(pair.group, &everywhere, intern),
+        });
+        let pairs: Vec<PairRecord> = pairs.collect();
         let key_slots = slots(hashes.into_iter());
         let pair_slots = slots(pairs.iter().map(|pair| pair_hash(pair.folder, pair.extension)));
         let parts = [
@@ -171,37 +265,91 @@ impl PathsBuilder {
 struct TablesDraft {
     rows: Vec<RowRecord>,
     checks: Vec<CheckRecord>,
-    known: BTreeMap<Vec<(u32, u64)>, u32>,
+    /// By what its words mix to: where a row begins, and how many words it has.
+    known: BTreeMap<u64, (u32, u32)>,
+    /// The words of one row; kept for its room.
+    words: Vec<RowRecord>,
 }
 
 impl TablesDraft {
+    /// Where the row of `words` begins: where an equal one is, or behind the others.
+    fn row(&mut self) -> u32 {
+        let len = self.words.len() as u32;
+        let mut key =
+            self.words.iter().fold(u64::from(len), |key, row| mix(mix(key ^ u64::from(row.word)) ^ row.bits));
+        while let Some(&(start, known)) = self.known.get(&key) {
+            if self.rows[start as usize..][..known as usize] == self.words[..] {
+                return start;
+            }
+            // Another row that mixes to the same.
+            key = mix(key);
+        }
+        let start = self.rows.len() as u32;
+        self.rows.extend_from_slice(&self.words);
+        self.known.insert(key, (start, len));
+        start
+    }
+
     /// Lays out a group, without what `everywhere` says already: a word for each 64 rules.
-    fn group(&mut self, group: GroupDraft, everywhere: &[u64]) -> GroupRecord {
+    fn group(
+        &mut self,
+        group: GroupDraft<'_>,
+        everywhere: &[u64],
+        intern: &mut impl FnMut(&str) -> StrRef,
+    ) -> GroupRecord {
         let is_everywhere = |rule: u32| everywhere[rule as usize / 64] >> (rule % 64) & 1 != 0;
-        let mut words: Vec<(u32, u64)> = Vec::new();
+        self.words.clear();
         for &rule in group.rules.iter().filter(|&&rule| !is_everywhere(rule)) {
             let (word, bit) = (rule / 64, 1 << (rule % 64));
-            match words.last_mut().filter(|last| last.0 == word) {
-                Some(last) => last.1 |= bit,
-                None => words.push((word, bit)),
+            match self.words.last_mut().filter(|last| last.word == word) {
+                Some(last) => last.bits |= bit,
+                None => self.words.push(RowRecord { word, bits: bit }),
             }
         }
-        let row_len = words.len() as u32;
-        let row_start = *self.known.entry(words).or_insert_with_key(|words| {
-            let start = self.rows.len() as u32;
-            let records = words.iter().map(|&(word, bits)| RowRecord { word, bits });
-            self.rows.extend(records);
-            start
-        });
+        let row_len = self.words.len() as u32;
+        let row_start = self.row();
         let mut checks = group.checks;
-        checks.retain(|check| !is_everywhere(check.rule) && group.rules.binary_search(&check.rule).is_err());
-        checks.sort_by_key(|check| (check.rule, check.pattern.offset, check.pattern.len));
-        checks.dedup();
+        checks.retain(|CheckDraft { record: check, .. }| {
+            !is_everywhere(check.rule) && group.rules.binary_search(&check.rule).is_err()
+        });
+        let order = |check: &CheckDraft<'_>| check.record.rule;
+        checks.sort_by(|one, other| (order(one), &one.pattern).cmp(&(order(other), &other.pattern)));
+        checks.dedup_by(|one, other| (order(one), &one.pattern) == (order(other), &other.pattern));
         let check_start = self.checks.len() as u32;
         let check_len = checks.len() as u32;
-        self.checks.extend(checks);
+        let checks = checks.into_iter();
+        self.checks.extend(
+            checks.map(|CheckDraft { pattern, record }| CheckRecord { pattern: intern(&pattern), ..record }),
+        );
         GroupRecord { row_start, row_len, check_start, check_len }
     }
+}
+
+/// Two sorted lists as one; what is in both is joined.
+fn merge<T>(
+    one: Vec<T>,
+    other: Vec<T>,
+    order: impl Fn(&T, &T) -> Ordering,
+    join: impl Fn(&mut T, T),
+) -> Vec<T> {
+    if other.is_empty() {
+        return one;
+    }
+    let mut merged: Vec<T> = Vec::with_capacity(one.len() + other.len());
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    while let (Some(first), Some(second)) = (one.peek(), other.peek()) {
+        let which = order(first, second);
+        let next = if which.is_le() { one.next() } else { other.next() };
+        merged.extend(next);
+        if which.is_eq()
+            && let (Some(last), Some(same)) = (merged.last_mut(), other.next())
+        {
+            join(last, same);
+        }
+    }
+    merged.extend(one);
+    merged.extend(other);
+    merged
 }
 
 /// Open addressing, at most half full.

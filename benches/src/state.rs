@@ -1,0 +1,74 @@
+//! What it costs to look at a pack that is updated meanwhile.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Cache};
+use driven::state::RuleStore;
+use driven::{PackBuf, SharedPack};
+
+use crate::data::Set;
+use crate::harness::{Timed, contestant, race};
+use crate::report::{Report, time};
+
+/// How often the writer swaps: a thousand times a second.
+const PAUSE: Duration = Duration::from_millis(1);
+
+pub fn report(whole: &Set, report: &mut Report) {
+    report.heading(
+        "State",
+        "One look at the current pack of a store, by a thread that has looked before: alone, and while another thread \
+         swaps packs a thousand times a second.",
+    );
+    let shared =
+        |bytes: &[u8]| PackBuf::from_vec(bytes.to_vec()).and_then(SharedPack::prove).expect("a pack");
+    let packs = [shared(&whole.pack), shared(&whole.pack)];
+    let store = RuleStore::open_to_all(packs[0].clone());
+    let swap = ArcSwap::from_pointee(packs[0].clone());
+    let lock = RwLock::new(Arc::new(packs[0].clone()));
+
+    let quiet = looks(&store, &swap, &lock);
+    let stop = AtomicBool::new(false);
+    let busy = thread::scope(|threads| {
+        threads.spawn(|| {
+            for next in packs.iter().cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                store.replace(next.clone()).expect("everybody is let in");
+                swap.store(Arc::new(next.clone()));
+                *lock.write().expect("nobody panics") = Arc::new(next.clone());
+                thread::sleep(PAUSE);
+            }
+        });
+        let busy = looks(&store, &swap, &lock);
+        stop.store(true, Ordering::Relaxed);
+        busy
+    });
+    let rows: Vec<Vec<String>> = quiet
+        .iter()
+        .zip(&busy)
+        .map(|(quiet, busy)| vec![quiet.name.clone(), time(quiet.median()), time(busy.median())])
+        .collect();
+    report.table("one look", &["", "alone", "while packs are swapped"], &rows);
+    report.at_most("a look through a reader, ns", 1.5, quiet[0].median());
+    report.at_most("a look through a reader while packs are swapped, ns", 1.5, busy[0].median());
+}
+
+fn looks(store: &RuleStore, swap: &ArcSwap<SharedPack>, lock: &RwLock<Arc<SharedPack>>) -> Vec<Timed> {
+    let mut reader = store.reader();
+    let mut cache = Cache::new(swap);
+    race(vec![
+        contestant("`Reader::pack`", || black_box(&mut reader).pack().len()),
+        contestant("`RuleStore::load`", || black_box(store).load().pack().len()),
+        contestant("`arc_swap::Cache::load`", || black_box(&mut cache).load().as_pack().len()),
+        contestant("`ArcSwap::load`", || black_box(swap).load().as_pack().len()),
+        contestant("`RwLock<Arc>`, cloned", || {
+            let held = Arc::clone(&black_box(lock).read().expect("nobody panics"));
+            held.as_pack().len()
+        }),
+    ])
+}

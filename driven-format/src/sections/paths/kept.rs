@@ -1,0 +1,134 @@
+//! What path tables say about rules that are kept, for the tables of another pack.
+//!
+//! Nothing of a glob is read again: rows and checks are taken as they lie there, with the rules renumbered. Tables
+//! that were laid out otherwise give other bytes; whoever keeps rules compares what comes out with what was named.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::build::{CheckDraft, GroupDraft, KeyDraft, PairDraft};
+use super::{CheckRecord, GroupRecord, KeyKind, PathTables};
+
+/// A rule that is not kept.
+pub(crate) const GONE: u32 = u32::MAX;
+
+/// The path tables of a pack of which rules are kept.
+pub(crate) struct KeptPaths<'k> {
+    tables: PathTables<'k>,
+    /// By row of that pack: the row that the rule has now, or [`GONE`]; those that are kept rise.
+    rows: &'k [u32],
+}
+
+/// A step of a rule that is kept.
+pub(crate) struct KeptStep<'k> {
+    /// The row that the rule has now.
+    pub(crate) rule: u32,
+    /// Which one it is in the tables.
+    index: u32,
+    pub(super) pattern: &'k str,
+    /// 1 when it takes away.
+    pub(super) negated: u32,
+}
+
+impl<'k> KeptPaths<'k> {
+    pub(crate) fn new(tables: PathTables<'k>, rows: &'k [u32]) -> Self {
+        KeptPaths { tables, rows }
+    }
+
+    fn row(&self, old: u32) -> Option<u32> {
+        self.rows.get(old as usize).copied().filter(|&row| row != GONE)
+    }
+
+    /// Every step, by rule, in order.
+    pub(crate) fn steps(&self) -> Vec<KeptStep<'k>> {
+        let mut all = Vec::new();
+        let steps = self.tables.steps();
+        for check in self.tables.checks().iter().filter(|check| check.steps_len > 0) {
+            let Some(rule) = self.row(check.rule) else { continue };
+            for index in check.steps_start..check.steps_start + check.steps_len {
+                let step = steps.at(index as usize);
+                let pattern = step.pattern.of(self.tables.names);
+                all.push(KeptStep { rule, index, pattern, negated: step.negated });
+            }
+        }
+        all.sort_unstable_by_key(|step| (step.rule, step.index));
+        all.dedup_by_key(|step| (step.rule, step.index));
+        all
+    }
+
+    /// The rules for every path.
+    pub(super) fn everywhere(&self) -> impl Iterator<Item = u32> + '_ {
+        let words = self.tables.everywhere().iter().enumerate();
+        words.flat_map(|(word, bits)| self.rules_of(word as u32, bits))
+    }
+
+    fn rules_of(&self, word: u32, mut bits: u64) -> impl Iterator<Item = u32> + '_ {
+        core::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+            bits &= bits - 1;
+            Some(64 * word + bit)
+        })
+        .filter_map(|old| self.row(old))
+    }
+
+    /// A group, renumbered; `steps` is where the steps of each rule begin now.
+    pub(super) fn group(&self, group: GroupRecord, steps: &[u32]) -> GroupDraft<'k> {
+        let rows = self.tables.rows().part(group.row_start, group.row_len);
+        let rules = rows.iter().flat_map(|row| self.rules_of(row.word, row.bits)).collect();
+        let checks = self.tables.checks().part(group.check_start, group.check_len);
+        let checks = checks.iter().filter_map(|check| {
+            let rule = self.row(check.rule)?;
+            let pattern = check.pattern.of(self.tables.names).into();
+            let record = CheckRecord { rule, steps_start: steps[rule as usize], ..check };
+            Some(CheckDraft { pattern, record })
+        });
+        GroupDraft { rules, checks: checks.collect() }
+    }
+
+    /// The checks of patterns that fix nothing.
+    pub(super) fn loose(&self, read: impl Fn(GroupRecord) -> GroupDraft<'k>) -> Vec<CheckDraft<'k>> {
+        let check_len = self.tables.head().loose_checks;
+        read(GroupRecord { row_start: 0, row_len: 0, check_start: 0, check_len }).checks
+    }
+
+    /// Keys by kind, and pairs, that are still needed, sorted as they lie there.
+    pub(super) fn entries(
+        &self,
+        read: impl Fn(GroupRecord) -> GroupDraft<'k>,
+    ) -> ([Vec<KeyDraft<'k>>; 4], Vec<PairDraft<'k>>) {
+        let old_keys = self.tables.keys();
+        let text = |index: u32| old_keys.at(index as usize).text.of(self.tables.names).into();
+        // A pair needs the keys that it is of, also where these have no rules of their own.
+        let (mut has_pair, mut had_pair) = (vec![false; old_keys.len()], vec![false; old_keys.len()]);
+        let mut pairs = Vec::with_capacity(self.tables.pairs().len());
+        for pair in self.tables.pairs().iter() {
+            // Nobody proved that the keys are there: nobody reads them by these places.
+            if pair.folder.max(pair.extension) as usize >= old_keys.len() {
+                continue;
+            }
+            let group = read(pair.group);
+            let stays = !group.is_empty() || is_empty(&pair.group);
+            for key in [pair.folder, pair.extension] {
+                had_pair[key as usize] = true;
+                has_pair[key as usize] |= stays;
+            }
+            if stays {
+                pairs.push(PairDraft { folder: text(pair.folder), extension: text(pair.extension), group });
+            }
+        }
+        let mut keys: [Vec<KeyDraft<'k>>; 4] = Default::default();
+        for (index, key) in old_keys.iter().enumerate() {
+            let group = read(key.group);
+            let was_needed = is_empty(&key.group) && !had_pair[index];
+            if !group.is_empty() || has_pair[index] || was_needed {
+                let kind = (key.kind as usize).clamp(1, KeyKind::ALL.len()) - 1;
+                keys[kind].push(KeyDraft { text: key.text.of(self.tables.names).into(), group });
+            }
+        }
+        (keys, pairs)
+    }
+}
+
+fn is_empty(group: &GroupRecord) -> bool {
+    group.row_len == 0 && group.check_len == 0
+}
