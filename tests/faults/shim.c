@@ -5,6 +5,7 @@
  * "short" (a write takes half), or the number of an error. Every call, and the strike, is a line in FAULT_LOG.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -197,3 +198,36 @@ int link(const char *from, const char *to) {
     }
 TRUNCATE(ftruncate, off_t)
 TRUNCATE(ftruncate64, off64_t)
+
+/* Of a path, or of what is open: then the path is empty. */
+int statx(int folder, const char *path, int flags, unsigned mask, struct statx *out) {
+    REAL(int, "statx", int, const char *, int, unsigned, struct statx *);
+    int is_open = !*path && is_watched(folder);
+    if (!is_open && !is_under(path)) return real(folder, path, flags, mask, out);
+    DO("statx", path, -1, real(folder, path, flags, mask, out));
+}
+
+/* The library opens and reads folders by calls of its own: they are met here. */
+DIR *opendir(const char *path) {
+    REAL(DIR *, "opendir", const char *);
+    if (!is_under(path)) return real(path);
+    int fate = strike("opendir", path);
+    if (fate == FAIL) return 0;
+    DIR *folder = real(path);
+    if (folder) opened(dirfd(folder));
+    if (fate == KILLED) end_now();
+    return folder;
+}
+
+struct dirent64 *readdir64(DIR *folder) {
+    REAL(struct dirent64 *, "readdir64", DIR *);
+    if (!is_watched(dirfd(folder))) return real(folder);
+    DO("readdir", 0, 0, real(folder));
+}
+
+int closedir(DIR *folder) {
+    REAL(int, "closedir", DIR *);
+    int fd = dirfd(folder);
+    if (is_watched(fd)) watched[fd] = 0;
+    return real(folder);
+}

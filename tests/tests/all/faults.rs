@@ -1,5 +1,6 @@
 //! Faults at every call of whoever keeps the state of trust, or packs: afterwards it is the old one or the new one, whole.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -233,6 +234,10 @@ fn snapshots_are_the_old_ones_or_the_new_ones_whatever_fails() {
         assert_eq!(clean.output.status.code(), Some(0), "{}: {:?}", step.name, clean.output);
         let new = found(&snapshots);
         assert_eq!(new.0, Some(step.current), "{}", step.name);
+        lay_out(step);
+        if let Some(seen) = strace(&command(step), &folder) {
+            assert_eq!(counted(&clean.calls), seen, "{}", step.name);
+        }
         for (number, (name, _)) in clean.calls.iter().enumerate() {
             for fault in Fault::ALL {
                 if fault == Fault::Short && !matches!(name.as_str(), "read" | "write") {
@@ -258,6 +263,46 @@ fn snapshots_are_the_old_ones_or_the_new_ones_whatever_fails() {
     }
     eprintln!("{fired} faults fired");
     assert!(fired >= 1000, "{fired}");
+}
+
+/// How often each call touched the folder, by the kernel's names for them.
+fn counted(calls: &[(String, String)]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (name, _) in calls {
+        let name = match name.as_str() {
+            "open" | "opendir" => "openat",
+            // The library reads many entries by one call.
+            "readdir" => continue,
+            other => other,
+        };
+        *counts.entry(name.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// The same as the kernel sees it; nothing, said loudly, where that can't be seen.
+fn strace(command: &Command, folder: &Path) -> Option<BTreeMap<String, usize>> {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-y", "-s", "0", "-o"]).arg(log.path()).arg(command.get_program());
+    traced.args(command.get_args()).current_dir(command.get_current_dir()?);
+    let worked = traced.output().is_ok_and(|output| output.status.success());
+    if !worked {
+        eprintln!("skipped: no strace, or none that may trace");
+        return None;
+    }
+    let text = fs::read_to_string(log.path()).unwrap();
+    let folder = folder.to_str().unwrap();
+    let mut counts = BTreeMap::new();
+    for line in text.lines().filter(|line| line.contains(folder)) {
+        let call = line.split_whitespace().nth(1).and_then(|call| call.split('(').next()).unwrap();
+        // What can't fail, or is the library's own way to open a folder; and reading its entries, which is counted by
+        // the entry.
+        if !matches!(call, "execve" | "close" | "fcntl" | "newfstatat" | "getdents64") {
+            *counts.entry(call.to_owned()).or_default() += 1;
+        }
+    }
+    Some(counts)
 }
 
 #[test]
