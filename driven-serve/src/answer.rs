@@ -73,8 +73,10 @@ pub(crate) fn answer(asked: &HeaderMap, entity: &Entity, head: &Head) -> Respons
             build(StatusCode::PARTIAL_CONTENT, entity, head, part.into(), Some(told))
         }
         Part::Beyond => {
-            let told = format!("bytes */{whole}");
-            build(StatusCode::RANGE_NOT_SATISFIABLE, entity, head, Body::empty(), Some(told))
+            let mut response = say(StatusCode::RANGE_NOT_SATISFIABLE, "nothing is there\n");
+            let told = HeaderValue::from_str(&format!("bytes */{whole}")).expect("digits and words");
+            response.headers_mut().insert(header::CONTENT_RANGE, told);
+            response
         }
     }
 }

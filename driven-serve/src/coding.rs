@@ -39,7 +39,10 @@ impl Coding {
     /// What `Accept-Encoding` likes best, the one that packs best among equals.
     pub(crate) fn liked(accept: &str) -> Self {
         let weight = |coding: &Coding| weight_of(accept, coding.token());
-        let liked = Coding::ALL.into_iter().max_by(|one, other| weight(one).total_cmp(&weight(other)));
+        let liked = Coding::ALL
+            .into_iter()
+            .filter(|coding| weight(coding) > 0.0)
+            .max_by(|one, other| weight(one).total_cmp(&weight(other)));
         liked.unwrap_or(Coding::Identity)
     }
 

@@ -57,7 +57,7 @@ enum Made {
 pub(crate) struct Resources {
     root: Arc<Dir>,
     cache: Cache<Made, Entity>,
-    makers: Semaphore,
+    makers: Arc<Semaphore>,
     /// What may be held yet, in kibibytes: the cache, and as much again for answers on their way.
     room: Arc<Semaphore>,
     makes_patches: bool,
@@ -67,11 +67,12 @@ pub(crate) struct Resources {
 impl Resources {
     pub(crate) fn new(root: Dir, cache: u64, makes_patches: bool, metrics: Arc<Metrics>) -> Self {
         let weight = |_: &Made, entity: &Entity| u32::try_from(entity.bytes.len() + 256).unwrap_or(u32::MAX);
-        let makers = std::thread::available_parallelism().map_or(1, |threads| threads.get().div_ceil(2));
+        let makers =
+            std::thread::available_parallelism().map_or(1, |threads| threads.get().div_ceil(2).min(8));
         Resources {
             root: Arc::new(root),
             cache: Cache::builder().max_capacity(cache).weigher(weight).build(),
-            makers: Semaphore::new(makers),
+            makers: Arc::new(Semaphore::new(makers)),
             room: Arc::new(Semaphore::new((cache / 512) as usize)),
             makes_patches,
             metrics,
@@ -179,7 +180,13 @@ impl Resources {
 
     /// Computes away from those who answer, no more at once than there are processors to spare.
     async fn make(&self, make: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Result<Entity, Lack> {
-        let _permit = self.makers.acquire().await.map_err(|_| Lack::Failed)?;
+        let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| Lack::Failed)?;
+        // Who asked may hang up; what was begun goes on, and counts for as long as it does.
+        let make = move || {
+            let made = make();
+            drop(permit);
+            made
+        };
         let made = spawn_blocking(make).await.ok().flatten().ok_or(Lack::Failed)?;
         let room = self.room(made.len() as u64).ok_or(Lack::Failed)?;
         let entity = move || Entity::new(Bytes::from_owner(Counted { bytes: made, room }));

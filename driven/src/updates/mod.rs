@@ -73,7 +73,7 @@ pub struct Updates {
     attempts: u32,
     is_offline: bool,
     lets_hidden_stand: bool,
-    /// The `ETag` of the feed whose pack is active.
+    /// The `ETag` of the feed whose pack was taken last.
     seen: Option<String>,
     partial: Option<Partial>,
 }
@@ -194,7 +194,8 @@ impl Updates {
     /// How long bringing an update may take, attempts and pauses in all; 5 minutes otherwise.
     #[must_use]
     pub fn time_limit(self, limit: Duration) -> Self {
-        Updates { time_limit: limit, ..self }
+        // A day is as good as for ever, and can be added to any time.
+        Updates { time_limit: limit.min(Duration::from_hours(24)), ..self }
     }
 
     /// How often each thing is asked for at most, 4 otherwise; the pauses double, and differ from program to program.
@@ -280,10 +281,7 @@ impl Updates {
         }
         let deadline = Instant::now() + self.time_limit;
         let mut spent = 0;
-        let stepped = match held {
-            Some(held) => self.step(held, &feed, deadline, &mut spent)?,
-            None => None,
-        };
+        let stepped = held.and_then(|held| self.step(held, &feed, deadline, &mut spent));
         let (pack, way) = match stepped {
             Some(pack) => (pack, Way::Patch),
             None => (self.whole(&feed, deadline, &mut spent)?, Way::Whole),
@@ -344,13 +342,14 @@ impl Updates {
         feed: &Feed,
         deadline: Instant,
         spent: &mut u64,
-    ) -> Result<Option<SharedPack>, Error> {
+    ) -> Option<SharedPack> {
         let path = format!("{}/patch/{}", self.name, step_name(&held.edition(), &feed.edition));
         // One that is as long as the pack is not worth it.
         let ask = Ask { path: &path, unless: None, wait: Duration::ZERO, limit: feed.length, deadline };
-        let Got::Bytes { bytes, .. } = self.ask(&ask, spent)? else { return Ok(None) };
+        // One that can't be had now is no reason to stay behind either: the whole pack is asked for.
+        let Ok(Got::Bytes { bytes, .. }) = self.ask(&ask, spent) else { return None };
         // A patch that is bent is no reason to stay behind: the whole pack is asked for.
-        Ok(held.apply(&bytes, self.limit).ok().filter(|pack| pack.edition() == feed.edition))
+        held.apply(&bytes, self.limit).ok().filter(|pack| pack.edition() == feed.edition)
     }
 
     /// The whole pack.
@@ -358,8 +357,8 @@ impl Updates {
         let path = format!("{}/pack/{}.drv", self.name, feed.edition);
         let packed = format!("{path}.zst");
         let ask = |path, limit| Ask { path, unless: None, wait: Duration::ZERO, limit, deadline };
-        let bytes = match self.ask(&ask(&packed, feed.length), spent)? {
-            Got::Bytes { bytes, .. } => unpack(&bytes, feed.length as usize).ok_or_else(|| {
+        let bytes = match self.ask(&ask(&packed, feed.length), spent) {
+            Ok(Got::Bytes { bytes, .. }) => unpack(&bytes, feed.length as usize).ok_or_else(|| {
                 Error::update("pack-damaged", format!("{packed}: it does not unpack to a pack"))
             })?,
             _ => match self.ask(&ask(&path, feed.length), spent)? {
