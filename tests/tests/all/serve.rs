@@ -251,7 +251,7 @@ fn nothing_outside_the_tree_is_sent() {
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(above.path().join("secret"), folder.join(NAME).join("timestamp")).unwrap();
-        std::os::unix::fs::symlink("/", folder.join("root")).unwrap();
+        std::os::unix::fs::symlink("/", folder.join("outside")).unwrap();
     }
     let running = start(&folder, |_| {});
     for path in [
@@ -263,8 +263,8 @@ fn nothing_outside_the_tree_is_sent() {
         format!("/house/pack/{pack}.drv/../../../../secret"),
         "//etc/passwd".to_owned(),
         "/house/timestamp".to_owned(),
-        "/root/index.json".to_owned(),
-        "/root/current".to_owned(),
+        "/outside/index.json".to_owned(),
+        "/outside/current".to_owned(),
         "/.lock".to_owned(),
         "/./current".to_owned(),
         format!("/house/pack/{}.drv", pack.to_string().to_uppercase()),
