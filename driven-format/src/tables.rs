@@ -9,6 +9,7 @@
 mod views;
 
 use alloc::format;
+use core::ops::Range;
 
 use crate::attestation::Attestation;
 use crate::container::{self, HEADER_LEN, KIND_ATTESTATION, Section, digested_len};
@@ -32,17 +33,17 @@ pub trait Bodies {
     /// A body: its owner counted over rules, personas and workflows, and where it lies when all are end to end.
     ///
     /// Nothing, when that is no range of the text.
-    fn body(&self, owner: u32, range: core::ops::Range<usize>) -> Option<&str>;
+    fn body(&self, owner: u32, range: Range<usize>) -> Option<&str>;
 }
 
 impl Bodies for str {
-    fn body(&self, _: u32, range: core::ops::Range<usize>) -> Option<&str> {
+    fn body(&self, _: u32, range: Range<usize>) -> Option<&str> {
         self.get(range)
     }
 }
 
 impl<B: Bodies + ?Sized> Bodies for &B {
-    fn body(&self, owner: u32, range: core::ops::Range<usize>) -> Option<&str> {
+    fn body(&self, owner: u32, range: Range<usize>) -> Option<&str> {
         (**self).body(owner, range)
     }
 }
@@ -299,7 +300,7 @@ impl<'a> Tables<'a> {
 
     /// Where each body lies in the bodies of a pack, or of a front, that was checked.
     #[doc(hidden)]
-    pub fn body_ranges(pack: &[u8]) -> impl Iterator<Item = core::ops::Range<usize>> + '_ {
+    pub fn body_ranges(pack: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
         let tables = Tables::assume_checked(pack, "");
         let range = |start: u32, len: u32| start as usize..start as usize + len as usize;
         let rules = tables.rules.iter().map(move |record| range(record.body_start, record.body_len));
@@ -311,7 +312,7 @@ impl<'a> Tables<'a> {
 
     /// Where a body lies in the bodies, its owner counted over rules, personas and workflows.
     #[cfg(feature = "patch")]
-    pub(crate) fn body_range_of(&self, owner: u32) -> core::ops::Range<usize> {
+    pub(crate) fn body_range_of(&self, owner: u32) -> Range<usize> {
         let owner = owner as usize;
         let (rules, personas) = (self.rules.len(), self.persona_records());
         let (start, len) = if owner < rules {
@@ -390,7 +391,7 @@ impl<'a> Tables<'a> {
             return Err(Error::malformed("ids: a rule is not found by its id"));
         }
         let mut owner = 0;
-        let mut next = |range: core::ops::Range<usize>| {
+        let mut next = |range: Range<usize>| {
             owner += 1;
             bodies.body(owner - 1, range.clone()).ok_or_else(|| {
                 Error::malformed(format!(

@@ -29,39 +29,40 @@ pub struct Pack<'a> {
     text: Text<'a>,
 }
 
-/// The bodies of a pack: in one piece behind its tables, or shared with other packs.
+/// Where bodies are found.
+///
+/// A view keeps it as it is and looks when its body is read: to look at the ends of a body costs two cache misses.
 #[derive(Clone, Copy)]
 pub(crate) enum Text<'a> {
+    /// All bodies of a pack, end to end.
     Whole(&'a str),
+    /// The body of one owner, who alone has this.
+    One(&'a str),
+    /// Bodies that other packs may have too.
     #[cfg(feature = "patch")]
     Pieces(&'a crate::map::Pieces),
 }
 
 impl<'a> Text<'a> {
-    /// A text that holds a body, and where that text begins when all bodies are end to end; `start` is asked only
-    /// when it is needed.
-    #[inline(always)]
-    pub(crate) fn around(self, owner: u32, start: impl FnOnce() -> usize) -> (&'a str, usize) {
-        // Without shared packs there is one way alone.
-        let _ = (owner, &start);
-        match self {
-            Text::Whole(bodies) => (bodies, 0),
-            #[cfg(feature = "patch")]
-            Text::Pieces(pieces) => (pieces.body(owner), start()),
-        }
-    }
-
     /// One body, its owner counted over rules, personas and workflows.
-    fn cut(self, owner: usize, range: Range<usize>) -> &'a str {
-        let (text, base) = self.around(owner as u32, || range.start);
-        &text[range.start - base..range.end - base]
+    #[inline]
+    pub(crate) fn cut(self, owner: u32, range: impl FnOnce() -> Range<usize>) -> &'a str {
+        let _ = owner;
+        match self {
+            Text::Whole(bodies) => &bodies[range()],
+            Text::One(body) => body,
+            #[cfg(feature = "patch")]
+            Text::Pieces(pieces) => pieces.body(owner),
+        }
     }
 }
 
 impl Bodies for Text<'_> {
     fn body(&self, owner: u32, range: Range<usize>) -> Option<&str> {
-        let (text, base) = self.around(owner, || range.start);
-        text.get(range.start - base..range.end - base)
+        match self {
+            Text::Whole(bodies) => bodies.get(range),
+            _ => Some(self.cut(owner, || range)),
+        }
     }
 }
 
@@ -125,7 +126,7 @@ impl<'a> Pack<'a> {
     /// Of a pack that shares its bodies they are laid out when this is first asked for, and kept.
     pub fn as_bytes(&self) -> &'a [u8] {
         match self.text {
-            Text::Whole(_) => self.tables.bytes(),
+            Text::Whole(_) | Text::One(_) => self.tables.bytes(),
             #[cfg(feature = "patch")]
             Text::Pieces(pieces) => pieces.whole(),
         }
@@ -164,6 +165,7 @@ impl<'a> Pack<'a> {
     }
 
     /// All rules, by falling priority, then by id.
+    #[inline]
     pub fn rules(&self) -> Rules<'a> {
         Rules::new(*self)
     }
@@ -206,7 +208,7 @@ impl<'a> Pack<'a> {
     pub fn personas(&self) -> impl ExactSizeIterator<Item = PersonaView<'a>> + use<'a> {
         let (text, before) = (self.text, self.len());
         let each = self.tables.personas().enumerate();
-        each.map(move |(row, head)| PersonaView::new(head, text.cut(before + row, head.body_range())))
+        each.map(move |(row, head)| PersonaView::new(head, text.cut((before + row) as u32, || head.body_range())))
     }
 
     /// The persona with this id.
@@ -218,7 +220,7 @@ impl<'a> Pack<'a> {
     pub fn workflows(&self) -> impl ExactSizeIterator<Item = WorkflowView<'a>> + use<'a> {
         let (text, before) = (self.text, self.len() + self.tables.personas().len());
         let each = self.tables.workflows().enumerate();
-        each.map(move |(row, head)| WorkflowView::new(head, text.cut(before + row, head.body_range())))
+        each.map(move |(row, head)| WorkflowView::new(head, text.cut((before + row) as u32, || head.body_range())))
     }
 
     /// The workflow with this id.
@@ -358,6 +360,7 @@ impl<'a> LazyPack<'a> {
     }
 
     /// All rules, by falling priority, then by id.
+    #[inline]
     pub fn rules(&self) -> impl ExactSizeIterator<Item = LazyRuleView<'a>> + DoubleEndedIterator + use<'a> {
         self.tables.rules().map(self.view())
     }

@@ -13,6 +13,7 @@ pub struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
+    #[inline]
     pub(crate) fn new(pack: Pack<'a>) -> Self {
         Rules { pack, rows: 0..pack.len() as u32 }
     }
@@ -21,6 +22,7 @@ impl<'a> Rules<'a> {
 impl<'a> Iterator for Rules<'a> {
     type Item = RuleView<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<RuleView<'a>> {
         self.pack.rule_at(self.rows.next()?)
     }

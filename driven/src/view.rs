@@ -14,24 +14,19 @@ use crate::pack::{BodiesIn, Text};
 #[derive(Clone, Copy)]
 pub struct RuleView<'a> {
     head: RuleHead<'a>,
-    /// All bodies, or at least the rule's own. It is cut out when it is read: to look at its ends costs two cache misses.
-    text: &'a str,
-    /// Where `text` begins in the bodies.
-    base: usize,
+    text: Text<'a>,
 }
 
 impl<'a> RuleView<'a> {
     #[inline]
     pub(crate) fn new(head: RuleHead<'a>, text: Text<'a>) -> Self {
-        let (text, base) = text.around(head.row(), || head.body_range().start);
-        RuleView { head, text, base }
+        RuleView { head, text }
     }
 
     /// The text, byte for byte as it was written.
     #[inline]
     pub fn body(&self) -> &'a str {
-        let range = self.head.body_range();
-        &self.text[range.start - self.base..range.end - self.base]
+        self.text.cut(self.head.row(), || self.head.body_range())
     }
 
     /// The headings, each with what stands below it up to the next heading of its level or above.
@@ -167,7 +162,7 @@ impl<'a> LazyRuleView<'a> {
             }
             Some(file) => file.body(&self.head)?,
         };
-        Ok(RuleView { head: self.head, text: body, base: self.head.body_range().start })
+        Ok(RuleView { head: self.head, text: Text::One(body) })
     }
 
     /// The body, proved as by [`read`](Self::read).

@@ -43,15 +43,6 @@ pub const unsafe fn trusted(bytes: &'static [u8], root: &[u8; 32], len: usize) -
         assert!(stated[at] == root[at], "the pack changed while it was compiled in");
         at += 1;
     }
-    // SAFETY: the caller vouches that both texts of these bytes were proved.
-    unsafe { reopen(bytes) }
-}
-
-/// Makes a pack of bytes that were proved before.
-///
-/// # Safety
-/// `Tables::check` and `Tables::check_bodies` accepted exactly these bytes.
-pub(crate) const unsafe fn reopen(bytes: &[u8]) -> Pack<'_> {
     let [names, bodies] = Tables::text_ranges(bytes);
     // SAFETY: `check` proved that this range of the bytes is UTF-8 (docs/SAFETY.md, rule 1).
     let names = unsafe { text(bytes, names) };
@@ -93,6 +84,17 @@ const unsafe fn text(bytes: &[u8], (offset, len): (usize, usize)) -> &str {
     let bytes = bytes.split_at(offset).1.split_at(len).0;
     // SAFETY: the caller vouches that the range is UTF-8; `split_at` panics outside of it.
     unsafe { core::str::from_utf8_unchecked(bytes) }
+}
+
+/// Bytes of a vector, for those who keep it beside what borrows them.
+///
+/// # Safety
+/// The vector outlives every use, and nobody writes to it meanwhile. It may be moved: its bytes stay where they are
+/// (docs/SAFETY.md, rule 3).
+#[cfg(feature = "std")]
+unsafe fn lent(bytes: &[u8]) -> &'static [u8] {
+    // SAFETY: it is these bytes, and the caller vouches for the time.
+    unsafe { core::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) }
 }
 
 /// A pack file mapped into memory.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use driven_format::MAGIC;
 
-use super::reopen;
+use super::lent;
 use crate::error::Error;
 use crate::pack::Pack;
 
@@ -24,7 +24,11 @@ use crate::pack::Pack;
 /// # std::fs::remove_dir_all(&dir)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct PackBuf(Vec<u8>);
+pub struct PackBuf {
+    bytes: Vec<u8>,
+    /// The pack in `bytes`: ready, because every look begins with it.
+    pack: Pack<'static>,
+}
 
 impl PackBuf {
     /// Reads a file and proves it.
@@ -42,20 +46,21 @@ impl PackBuf {
     /// # Errors
     /// Bytes that are no pack.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Self, Error> {
-        Pack::open(&bytes)?;
-        Ok(PackBuf(bytes))
+        // SAFETY: `bytes` is kept beside the pack, nothing writes to it, and `as_pack` lends the pack for no longer than it
+        // is borrowed itself.
+        let pack = Pack::open(unsafe { lent(&bytes) })?;
+        Ok(PackBuf { bytes, pack })
     }
 
     /// The pack.
     #[inline]
     pub fn as_pack(&self) -> Pack<'_> {
-        // SAFETY: `from_vec`, the only way to a `PackBuf`, proved these bytes; nothing gives them out to be changed.
-        unsafe { reopen(&self.0) }
+        self.pack
     }
 
     /// The bytes of the pack.
     pub fn into_vec(self) -> Vec<u8> {
-        self.0
+        self.bytes
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use driven_format::patch::{Base, BodySource, Patch, Target};
 use driven_format::{Digest, FileHasher, Tables};
 
-use super::{PackBuf, text};
+use super::{PackBuf, lent, text};
 use crate::error::Error;
 use crate::pack::{Pack, Text};
 
@@ -45,6 +45,8 @@ pub struct SharedPack(Arc<Pieces>);
 pub(crate) struct Pieces {
     /// What stands before the bodies, then the signatures.
     front: Vec<u8>,
+    /// The tables of `front`, borrowed from it: ready, because every look begins with them.
+    tables: Tables<'static>,
     /// The length of the whole pack, in bytes.
     len: usize,
     /// By owner: rules, personas, workflows.
@@ -87,13 +89,7 @@ impl SharedPack {
             })
             .collect();
         debug_assert_eq!(bodies.len(), owners);
-        Ok(SharedPack(Arc::new(Pieces {
-            front,
-            len: bytes.len(),
-            bodies,
-            kept: bodies_len,
-            whole: OnceLock::new(),
-        })))
+        Ok(SharedPack(Arc::new(Pieces::new(front, bytes.len(), bodies, bodies_len))))
     }
 
     /// Reads a file and proves every digest.
@@ -173,12 +169,22 @@ impl fmt::Debug for SharedPack {
 }
 
 impl Pieces {
-    fn tables(&self) -> Tables<'_> {
-        let [names, _] = Tables::text_ranges(&self.front);
+    /// Takes a front that was checked, or written by a patch.
+    fn new(front: Vec<u8>, len: usize, bodies: Box<[Piece]>, kept: usize) -> Self {
+        let [names, _] = Tables::text_ranges(&front);
+        // SAFETY: `front` is kept beside the tables, nothing writes to it, and `tables` lends them for no longer than it is
+        // borrowed itself.
+        let bytes = unsafe { lent(&front) };
         // SAFETY: the front is that of a pack that was checked, or was written by a patch out of texts (docs/SAFETY.md,
         // rule 1).
-        let names = unsafe { text(&self.front, names) };
-        Tables::assume_checked_front(&self.front, names)
+        let names = unsafe { text(bytes, names) };
+        let tables = Tables::assume_checked_front(bytes, names);
+        Pieces { front, tables, len, bodies, kept, whole: OnceLock::new() }
+    }
+
+    #[inline]
+    fn tables(&self) -> Tables<'_> {
+        self.tables
     }
 
     #[inline]
@@ -229,7 +235,7 @@ impl Pieces {
             }
         });
         let bodies: Box<[Piece]> = bodies.collect();
-        let mut next = Pieces { front, len, bodies, kept, whole: OnceLock::new() };
+        let mut next = Pieces::new(front, len, bodies, kept);
         next.compact();
         next
     }
