@@ -23,7 +23,7 @@ use crate::sections::postings::{self, PostingKind};
 use crate::sections::records::{
     MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
-use crate::wire::{Digest, Record, StrRef, Table};
+use crate::wire::{Digest, Record, StrRef, Table, may_refer_to};
 
 pub use views::{ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, WorkflowHead};
 pub(crate) use views::{PERSONA, RULE, WORKFLOW};
@@ -478,19 +478,24 @@ struct Checker<'a> {
     outline: u64,
     origins: u64,
     steps: u64,
+    /// Bytes of all strings, each as often as it is referred to.
+    referred: u64,
 }
 
 impl<'a> Checker<'a> {
     fn new(tables: Tables<'a>) -> Self {
-        Checker { tables, bodies: 0, lists: 0, outline: 0, origins: 0, steps: 0 }
+        Checker { tables, bodies: 0, lists: 0, outline: 0, origins: 0, steps: 0, referred: 0 }
     }
 
     fn check(mut self) -> Result<(), Error> {
         let tables = self.tables;
         self.check_manifest()?;
         let refs: Table<'_, StrRef> = tables.table(Section::Lists);
-        if !refs.iter().all(|reference| reference.is_in(tables.names)) {
-            return Err(Error::malformed("lists: an entry is no range of the names"));
+        for reference in refs.iter() {
+            if !reference.is_in(tables.names) {
+                return Err(Error::malformed("lists: an entry is no range of the names"));
+            }
+            self.referred += u64::from(reference.len);
         }
         for record in tables.rules.iter() {
             self.check_rule(&record)?;
@@ -512,12 +517,15 @@ impl<'a> Checker<'a> {
         for record in tables.table::<OriginRecord>(Section::Origins).iter() {
             self.strings("origins", &[record.assistant, record.path, record.text])?;
         }
+        if !may_refer_to(self.referred, tables.names) {
+            return Err(Error::malformed("names: too much text is referred to too often"));
+        }
         self.check_ends()?;
         self.check_order()?;
         self.check_indexes()
     }
 
-    fn check_manifest(&self) -> Result<(), Error> {
+    fn check_manifest(&mut self) -> Result<(), Error> {
         let record = self.tables.manifest_record();
         self.strings("manifest", &[record.name, record.licence, record.description])?;
         known("manifest", record.capabilities < 1 << Capability::ALL.len() && record.marks <= MARK_CAPPED)
@@ -536,7 +544,8 @@ impl<'a> Checker<'a> {
     }
 
     #[inline]
-    fn strings(&self, what: &str, references: &[StrRef]) -> Result<(), Error> {
+    fn strings(&mut self, what: &str, references: &[StrRef]) -> Result<(), Error> {
+        self.referred += references.iter().map(|reference| u64::from(reference.len)).sum::<u64>();
         if references.iter().all(|reference| reference.is_in(self.tables.names)) {
             return Ok(());
         }

@@ -280,6 +280,16 @@ impl StrRef {
     }
 }
 
+/// How many bytes the strings of a pack may have, each as often as it is referred to, beyond those of its names.
+///
+/// References are short and what they name may be long: without a bound a small pack could ask for years of hashing.
+const MAX_REPEATED: u64 = 256 << 20;
+
+/// Whether strings of `referred` bytes, each as often as it is referred to, may be those of these names.
+pub(crate) fn may_refer_to(referred: u64, names: &str) -> bool {
+    referred <= MAX_REPEATED + names.len() as u64
+}
+
 /// A BLAKE3 digest of 32 bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);

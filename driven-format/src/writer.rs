@@ -27,7 +27,7 @@ use crate::sections::records::{
 };
 use crate::sections::{ids, outline};
 use crate::tables::{PERSONA, PersonaHead, RULE, RuleHead, Tables, WORKFLOW, WorkflowHead};
-use crate::wire::{Digest, Record, StrRef, to_bytes};
+use crate::wire::{Digest, Record, StrRef, may_refer_to, to_bytes};
 
 /// Room for what comes behind a front, in bytes: a few signatures.
 const BEHIND: usize = 1024;
@@ -269,6 +269,8 @@ struct Names<'m> {
     /// The names of the pack that is kept from, and by place in them where a text was put, plus one.
     base: &'m str,
     moved: Vec<u32>,
+    /// Bytes of all strings, each as often as it is referred to.
+    referred: u64,
 }
 
 impl<'m> Names<'m> {
@@ -291,6 +293,7 @@ impl<'m> Names<'m> {
         if let Some(offset) = moved.checked_sub(1)
             && self.text.as_bytes().get(offset as usize..(offset + len) as usize) == Some(text.as_bytes())
         {
+            self.referred += u64::from(len);
             return StrRef { offset, len };
         }
         let place = self.intern(text);
@@ -303,6 +306,7 @@ impl<'m> Names<'m> {
         if text.is_empty() {
             return StrRef { offset: 0, len: 0 };
         }
+        self.referred += text.len() as u64;
         if 2 * self.used >= self.slots.len() {
             self.grow();
         }
@@ -573,9 +577,12 @@ impl<'m> Writer<'m> {
         rules: &[Part<'_, &Rule, RuleHead<'_>>],
         kept: Option<(&Tables<'_>, &[u32])>,
     ) -> Result<Vec<u8>, Error> {
-        let kept = kept.map(|(base, rows)| KeptPaths::new(base.path_tables(), rows));
-        let steps = kept.as_ref().map(KeptPaths::steps).unwrap_or_default();
-        let mut steps = &steps[..];
+        let kept = kept.and_then(|(base, rows)| {
+            let kept = KeptPaths::new(base.path_tables(), rows)?;
+            kept.steps().map(|steps| (kept, steps))
+        });
+        let (kept, steps) = kept.unzip();
+        let mut steps = steps.as_deref().unwrap_or_default();
         let mut builder = PathsBuilder::default();
         for (row, rule) in rules.iter().enumerate() {
             if let (Some(_), Said::Kept(_)) = (&kept, &rule.said) {
@@ -628,6 +635,12 @@ impl<'m> Writer<'m> {
         optional: &[Optional<'_>],
         known: &[Option<Digest>],
     ) -> Result<Written<'m>, Error> {
+        if !may_refer_to(self.names.referred, &self.names.text) {
+            return Err(Error::new(
+                ErrorKind::Model,
+                "the fields of all rules have more than 256 MiB of text that stands elsewhere too",
+            ));
+        }
         let digests = vec![Digest([0; 32]); known.len()];
         let outline: Vec<&[u8]> = self.outline.iter().map(|nodes| &**nodes).collect();
         let sections: [&[&[u8]]; Section::ALL.len()] = [

@@ -77,7 +77,10 @@ fn weight_of(accept: &str, token: &str) -> f32 {
     for part in accept.split(',') {
         let mut words = part.split(';');
         let coding = words.next().unwrap_or_default().trim();
-        let quality = words.find_map(|word| word.trim().strip_prefix("q=")?.parse::<f32>().ok());
+        let quality = words.find_map(|word| {
+            let (name, value) = word.trim().split_once('=')?;
+            value.parse::<f32>().ok().filter(|_| name.eq_ignore_ascii_case("q"))
+        });
         let quality = quality.unwrap_or(1.0).clamp(0.0, 1.0);
         if coding.eq_ignore_ascii_case(token) {
             return quality;
@@ -112,6 +115,11 @@ pub(crate) fn dcz(bytes: &[u8], dictionary: &[u8]) -> Vec<u8> {
     [&DCZ_MAGIC, &sha256(dictionary)[..], &frame].concat()
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
+    driven_format::Digest(*bytes).to_string()
+}
+
 /// The hash by which a dictionary is named.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
@@ -138,6 +146,6 @@ mod tests {
         for (accept, coding) in cases {
             assert_eq!(Coding::liked(accept), coding, "{accept}");
         }
-        assert!(takes_dcz("gzip, dcz") && !takes_dcz("*") && !takes_dcz("dcz;q=0"));
+        assert!(takes_dcz("gzip, dcz") && !takes_dcz("*") && !takes_dcz("dcz;Q=0"));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Metrics {
     pub(crate) sent: Counter,
     pub(crate) connections: Gauge<i64, AtomicI64>,
     pub(crate) refused: Counter,
-    pub(crate) waiting: Gauge<i64, AtomicI64>,
+    waiting: Gauge<i64, AtomicI64>,
     pub(crate) patches: Counter,
 }
 
@@ -46,9 +46,23 @@ impl Metrics {
         self.sent.inc_by(bytes);
     }
 
+    /// Counts a request that waits, for as long as what it gives lives.
+    pub(crate) fn wait(&self) -> impl Drop + use<> {
+        self.waiting.inc();
+        Waiting(self.waiting.clone())
+    }
+
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes all");
         text
+    }
+}
+
+struct Waiting(Gauge<i64, AtomicI64>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

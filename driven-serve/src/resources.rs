@@ -12,14 +12,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use crate::answer::Entity;
-use crate::coding::{Coding, dcz, sha256};
+use crate::coding::{Coding, dcz, hex};
 use crate::metrics::Metrics;
 use crate::tree::{Retained, read_index, step_of};
 
 /// The longest file that is sent, in bytes.
 const MAX_FILE: u64 = u32::MAX as u64;
 /// The longest index that is read, in bytes.
-const MAX_INDEX: u64 = 64 << 20;
+const MAX_INDEX: u64 = 16 << 20;
+/// How many indexes are kept as they are read.
+const MAX_INDEXES: u64 = 64;
 
 /// Why there is nothing to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +51,16 @@ enum Made {
     File(String),
     Coded(String, Coding),
     Stepped(String, [u8; 32]),
+    /// Empty when there is none between the two packs.
     Patch(String, String),
-    DictionaryHash(String),
 }
 
 /// The tree as the server sees it.
 pub(crate) struct Resources {
     root: Arc<Dir>,
     cache: Cache<Made, Entity>,
+    /// Indexes as they are read, by the hash of their bytes.
+    indexes: Cache<String, Arc<Retained>>,
     makers: Arc<Semaphore>,
     /// What may be held yet, in kibibytes: the cache, and as much again for answers on their way.
     room: Arc<Semaphore>,
@@ -72,6 +76,7 @@ impl Resources {
         Resources {
             root: Arc::new(root),
             cache: Cache::builder().max_capacity(cache).weigher(weight).build(),
+            indexes: Cache::new(MAX_INDEXES),
             makers: Arc::new(Semaphore::new(makers)),
             room: Arc::new(Semaphore::new((cache / 512) as usize)),
             makes_patches,
@@ -109,26 +114,21 @@ impl Resources {
         }
         self.cached(Made::Coded(path.clone(), coding), async {
             let whole = self.file(path).await?;
-            self.make(move || Some(coding.encode(&whole.bytes))).await
+            self.make(move || coding.encode(&whole.bytes)).await
         })
         .await
     }
 
     /// A pack as a step from the pack that has this hash, if that lies in the tree.
     pub(crate) async fn stepped(&self, name: &str, path: String, hash: [u8; 32]) -> Result<Entity, Lack> {
-        let mut found = None;
+        let asked = hex(&hash);
+        let retained = self.retained(name).await?;
         // The newest first: most that ask are one behind.
-        for kept in self.retained(name).await?.editions.iter().rev() {
-            let path = format!("{name}/pack/{}.drv", kept.edition);
-            if self.dictionary_hash(&path).await.is_ok_and(|own| own == hash) {
-                found = Some(path);
-                break;
-            }
-        }
-        let base = found.ok_or(Lack::Missing)?;
+        let base = retained.editions.iter().rev().find(|kept| kept.sha256 == asked).ok_or(Lack::Missing)?;
+        let base = format!("{name}/pack/{}.drv", base.edition);
         self.cached(Made::Stepped(path.clone(), hash), async {
             let (base, whole) = (self.file(base).await?, self.file(path).await?);
-            self.make(move || Some(dcz(&whole.bytes, &base.bytes))).await
+            self.make(move || dcz(&whole.bytes, &base.bytes)).await
         })
         .await
     }
@@ -139,33 +139,31 @@ impl Resources {
             Err(Lack::Missing) if self.makes_patches => {}
             found => return found,
         }
-        let editions = self.retained(name).await?.editions;
-        let Some((target, bases)) = editions.split_last() else { return Err(Lack::Missing) };
+        let retained = self.retained(name).await?;
+        let Some((target, bases)) = retained.editions.split_last() else { return Err(Lack::Missing) };
         let is_asked = |base: &&crate::Edition| step_of(&base.edition, &target.edition) == step;
         let base = bases.iter().find(is_asked).ok_or(Lack::Missing)?;
         let [base, target] = [base, target].map(|pack| format!("{name}/pack/{}.drv", pack.edition));
-        self.cached(Made::Patch(base.clone(), target.clone()), async {
+        let made = self.cached(Made::Patch(base.clone(), target.clone()), async {
             let (base, target) = (self.file(base).await?, self.file(target).await?);
             self.metrics.patches.inc();
-            self.make(move || patch::diff(&base.bytes, &target.bytes).ok().map(|made| made.patch)).await
-        })
-        .await
-    }
-
-    async fn retained(&self, name: &str) -> Result<Retained, Lack> {
-        let index = self.now(format!("{name}/index.json")).await?;
-        read_index(&index.bytes).ok_or(Lack::Failed)
-    }
-
-    /// The hash by which a client names a pack that it has, as a dictionary.
-    async fn dictionary_hash(&self, path: &str) -> Result<[u8; 32], Lack> {
-        let entity = self
-            .cached(Made::DictionaryHash(path.into()), async {
-                let whole = self.read(path.into(), MAX_FILE).await?;
-                self.make(move || Some(sha256(&whole.bytes).to_vec())).await
+            // Where there is none, that is what is kept.
+            self.make(move || {
+                patch::diff(&base.bytes, &target.bytes).map(|made| made.patch).unwrap_or_default()
             })
-            .await?;
-        entity.bytes[..].try_into().map_err(|_| Lack::Failed)
+            .await
+        });
+        made.await.and_then(|made| if made.bytes.is_empty() { Err(Lack::Missing) } else { Ok(made) })
+    }
+
+    async fn retained(&self, name: &str) -> Result<Arc<Retained>, Lack> {
+        let index = self.now(format!("{name}/index.json")).await?;
+        let read = async {
+            let bytes = index.bytes.clone();
+            let read = spawn_blocking(move || read_index(&bytes)).await.ok().flatten();
+            read.map(Arc::new).ok_or(Lack::Failed)
+        };
+        self.indexes.try_get_with(index.etag.clone(), read).await.map_err(|lack| *lack)
     }
 
     /// What is kept, or else made, once however many ask for it.
@@ -179,7 +177,7 @@ impl Resources {
     }
 
     /// Computes away from those who answer, no more at once than there are processors to spare.
-    async fn make(&self, make: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Result<Entity, Lack> {
+    async fn make(&self, make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Result<Entity, Lack> {
         let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| Lack::Failed)?;
         // Who asked may hang up; what was begun goes on, and counts for as long as it does.
         let make = move || {
@@ -187,7 +185,7 @@ impl Resources {
             drop(permit);
             made
         };
-        let made = spawn_blocking(make).await.ok().flatten().ok_or(Lack::Failed)?;
+        let made = spawn_blocking(make).await.map_err(|_| Lack::Failed)?;
         let room = self.room(made.len() as u64).ok_or(Lack::Failed)?;
         let entity = move || Entity::new(Bytes::from_owner(Counted { bytes: made, room }));
         spawn_blocking(entity).await.map_err(|_| Lack::Failed)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{Path as Words, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
@@ -85,8 +85,15 @@ pub struct Server {
 struct Shared {
     resources: Resources,
     metrics: Arc<Metrics>,
-    /// Counts what changes in the tree.
-    news: watch::Sender<u64>,
+    /// Tells of what changes in the tree.
+    news: watch::Sender<News>,
+}
+
+/// What those who wait are told.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// The server ends: nobody waits any longer.
+    is_over: bool,
 }
 
 /// A server with a thread of its own.
@@ -148,11 +155,12 @@ impl Server {
         }
         let metrics = Arc::new(Metrics::new());
         let resources = Resources::new(dir, options.cache, options.makes_patches, Arc::clone(&metrics));
-        let news = watch::Sender::new(0);
+        let news = watch::Sender::new(News::default());
         let tell = news.clone();
         let changed = move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !event.kind.is_access()) {
-                tell.send_modify(|count| *count += 1);
+                // Whoever waits looks itself.
+                tell.send_modify(|_| {});
             }
         };
         let watcher = notify::recommended_watcher(changed).and_then(|mut watcher| {
@@ -234,7 +242,7 @@ impl Server {
         }
         drop(listener);
         // Those who wait for news are answered now.
-        self.shared.news.send_replace(u64::MAX);
+        self.shared.news.send_modify(|news| news.is_over = true);
         let _ = timeout(GRACE, graceful.shutdown()).await;
     }
 }
@@ -267,7 +275,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn count(State(shared): Shown, request: Request, next: Next) -> Response {
+async fn count(State(shared): Shown, mut request: Request, next: Next) -> Response {
     let of = |path: &str| match path {
         "/{name}/current" => "current",
         "/{name}/pack.drv" | "/{name}/pack/{file}" => "pack",
@@ -276,6 +284,10 @@ async fn count(State(shared): Shown, request: Request, next: Next) -> Response {
         "/health" | "/metrics" => "own",
         _ => "index",
     };
+    // Ranges are of GET alone (RFC 9110, section 14.2).
+    if request.method() == Method::HEAD {
+        request.headers_mut().remove(header::RANGE);
+    }
     let matched = request.extensions().get::<axum::extract::MatchedPath>();
     let resource = matched.map_or("other", |path| of(path.as_str()));
     let response = next.run(request).await;
@@ -352,22 +364,20 @@ async fn current(State(shared): Shown, Words(name): Words<String>, asked: Header
     let head = head.with(HeaderName::from_static("preference-applied"), "wait");
     let end = Instant::now() + wait;
     let mut news = shared.news.subscribe();
-    shared.metrics.waiting.inc();
-    let response = loop {
-        let seen = *news.borrow_and_update();
+    // A client that hangs up drops all of this.
+    let _waiting = shared.metrics.wait();
+    loop {
+        let News { is_over } = *news.borrow_and_update();
         let entity = match shared.resources.now(path.clone()).await {
             Ok(entity) => entity,
-            Err(lack) => break lacking(lack),
+            Err(lack) => return lacking(lack),
         };
-        let is_over = Instant::now() >= end || seen == u64::MAX;
-        if is_over || !is_unchanged(&asked, &entity.etag) {
-            break answer(&asked, &entity, &head);
+        if is_over || Instant::now() >= end || !is_unchanged(&asked, &entity.etag) {
+            return answer(&asked, &entity, &head);
         }
         // Told or not, it looks again.
         let _ = timeout_at(end.min(Instant::now() + LOOK), news.changed()).await;
-    };
-    shared.metrics.waiting.dec();
-    response
+    }
 }
 
 fn wait_of(asked: &HeaderMap) -> Option<Duration> {

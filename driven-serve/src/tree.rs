@@ -16,11 +16,14 @@ use driven_format::patch::diff;
 use driven_format::{Digest, Feed};
 use serde::{Deserialize, Serialize};
 
-use crate::coding::{PACKED_LEVEL, zstd};
+use crate::coding::{PACKED_LEVEL, hex, sha256, zstd};
 use crate::error::{Error, Result};
 
 /// From how many editions before it a pack is led to by patches, unless it is said otherwise.
 const PATCHES: usize = 8;
+
+/// The listing of a tree, and of the packs of one name.
+const INDEX: &str = "index.json";
 
 /// A folder of packs and patches.
 #[derive(Clone, Debug)]
@@ -28,6 +31,7 @@ pub struct Tree {
     root: PathBuf,
     patches: usize,
     keep: Option<NonZeroUsize>,
+    timestamp: Option<String>,
 }
 
 /// A pack that lies in a tree.
@@ -39,6 +43,8 @@ pub struct Edition {
     pub edition: String,
     /// The hash of its file.
     pub hash: String,
+    /// The SHA-256 of its file: what names it as a dictionary (RFC 9842).
+    pub sha256: String,
     /// Its root digest.
     pub digest: String,
     /// The length of its file, in bytes.
@@ -85,7 +91,7 @@ struct Named {
 impl Tree {
     /// The tree in `root`, which is made when something is published.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Tree { root: root.into(), patches: PATCHES, keep: None }
+        Tree { root: root.into(), patches: PATCHES, keep: None, timestamp: None }
     }
 
     /// From how many editions before it a pack is led to by patches: 8 otherwise.
@@ -100,6 +106,12 @@ impl Tree {
         Tree { keep: Some(editions), ..self }
     }
 
+    /// A signed timestamp to lie beside each pack that is published: who sees the pack sees it.
+    #[must_use]
+    pub fn timestamp(self, timestamp: impl Into<String>) -> Self {
+        Tree { timestamp: Some(timestamp.into()), ..self }
+    }
+
     /// Puts a pack into the tree, with patches that lead to it, and makes it current under its own name.
     ///
     /// # Errors
@@ -109,7 +121,7 @@ impl Tree {
         let shared = SharedPack::prove(PackBuf::from_vec(pack.to_vec())?)?;
         let manifest = shared.as_pack().manifest();
         let name = manifest.name();
-        if !Feed::is_name(name) {
+        if !is_folder(name) {
             let shown = name.escape_debug();
             return Err(Error::new(
                 "pack-name",
@@ -121,6 +133,7 @@ impl Tree {
             version: manifest.version(),
             edition: shared.edition().to_string(),
             hash: shared.file_hash().to_string(),
+            sha256: hex(&sha256(pack)),
             digest: shared.as_pack().digest().to_string(),
             length: shared.len_in_bytes() as u64,
         };
@@ -149,10 +162,13 @@ impl Tree {
             }
             None => Vec::new(),
         };
-        write(&folder.join("index.json"), &json(&retained))?;
+        write(&folder.join(INDEX), &json(&retained))?;
+        if let Some(timestamp) = &self.timestamp {
+            write(&folder.join("timestamp"), timestamp.as_bytes())?;
+        }
         let feed = feed_of(name, &edition);
         write(&folder.join("current"), feed.render().as_bytes())?;
-        write(&self.root.join("index.json"), &json(&self.listing()?))?;
+        write(&self.root.join(INDEX), &json(&self.listing()?))?;
         for edition in &gone {
             remove(&folder, edition)?;
         }
@@ -166,25 +182,12 @@ impl Tree {
         })
     }
 
-    /// Puts a signed timestamp beside the pack `name`.
-    ///
-    /// # Errors
-    /// A tree without that pack, or a folder that can't be written.
-    pub fn publish_timestamp(&self, name: &str, timestamp: &str) -> Result<()> {
-        let folder = self.root.join(name);
-        if !Feed::is_name(name) || !folder.join("current").is_file() {
-            let message = format!("{}: there is no pack `{}`", self.root.display(), name.escape_debug());
-            return Err(Error::new("no-such-pack", message, "publish the pack with its timestamp"));
-        }
-        write(&folder.join("timestamp"), timestamp.as_bytes())
-    }
-
     /// What lies in the tree under a name, the current one last.
     ///
     /// # Errors
     /// An index that can't be read, or is damaged.
     pub fn retained(&self, name: &str) -> Result<Retained> {
-        let path = self.root.join(name).join("index.json");
+        let path = self.root.join(name).join(INDEX);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Retained::default()),
@@ -242,7 +245,7 @@ impl Tree {
         let mut names = BTreeSet::new();
         for entry in fs::read_dir(&self.root).map_err(io)? {
             let name = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
-            if Feed::is_name(&name) && self.root.join(&name).join("current").is_file() {
+            if is_folder(&name) && self.root.join(&name).join("current").is_file() {
                 names.insert(name);
             }
         }
@@ -271,9 +274,16 @@ fn refuse_equivocation(name: &str, edition: &Edition, retained: &Retained) -> Re
 pub(crate) fn read_index(bytes: &[u8]) -> Option<Retained> {
     let retained: Retained = serde_json::from_slice(bytes).ok()?;
     let is_whole = |edition: &Edition| {
-        [&edition.edition, &edition.hash, &edition.digest].iter().all(|hex| Digest::from_hex(hex).is_some())
+        [&edition.edition, &edition.hash, &edition.sha256, &edition.digest]
+            .iter()
+            .all(|hex| Digest::from_hex(hex).is_some())
     };
     retained.editions.iter().all(is_whole).then_some(retained)
+}
+
+/// Whether a pack of this name can lie in a tree, whose listing has a name too.
+fn is_folder(name: &str) -> bool {
+    Feed::is_name(name) && name != INDEX
 }
 
 /// How the patch between two editions is called.

@@ -208,7 +208,9 @@ impl<'a> Pack<'a> {
     pub fn personas(&self) -> impl ExactSizeIterator<Item = PersonaView<'a>> + use<'a> {
         let (text, before) = (self.text, self.len());
         let each = self.tables.personas().enumerate();
-        each.map(move |(row, head)| PersonaView::new(head, text.cut((before + row) as u32, || head.body_range())))
+        each.map(move |(row, head)| {
+            PersonaView::new(head, text.cut((before + row) as u32, || head.body_range()))
+        })
     }
 
     /// The persona with this id.
@@ -220,7 +222,9 @@ impl<'a> Pack<'a> {
     pub fn workflows(&self) -> impl ExactSizeIterator<Item = WorkflowView<'a>> + use<'a> {
         let (text, before) = (self.text, self.len() + self.tables.personas().len());
         let each = self.tables.workflows().enumerate();
-        each.map(move |(row, head)| WorkflowView::new(head, text.cut((before + row) as u32, || head.body_range())))
+        each.map(move |(row, head)| {
+            WorkflowView::new(head, text.cut((before + row) as u32, || head.body_range()))
+        })
     }
 
     /// The workflow with this id.

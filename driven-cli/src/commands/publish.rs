@@ -45,14 +45,11 @@ impl Publish {
             return Err(Failure::new("usage", "a timestamp is about one pack")
                 .hint("publish the packs one by one, each with its own"));
         }
-        let timestamp = match &self.timestamp {
-            Some(file) => {
-                read_timestamp(file)?;
-                Some(read_text(file)?)
-            }
-            None => None,
-        };
         let mut tree = Tree::new(&self.tree).patches(self.patches);
+        if let Some(file) = &self.timestamp {
+            read_timestamp(file)?;
+            tree = tree.timestamp(read_text(file)?);
+        }
         if let Some(keep) = self.keep {
             tree = tree.keep(keep);
         }
@@ -61,9 +58,6 @@ impl Publish {
             let pack = PackBuf::open(path)?;
             let published =
                 tree.publish(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(path))?;
-            if let Some(timestamp) = &timestamp {
-                tree.publish_timestamp(&published.feed.name, timestamp)?;
-            }
             if published.before.is_some_and(|before| before > published.feed.version) {
                 output.note(
                     "an older version became current: programs that keep what they have seen refuse it",

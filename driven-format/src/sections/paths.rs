@@ -14,9 +14,10 @@ mod build;
 mod kept;
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::glob::matches;
+use crate::glob::{MAX_PATTERN, matches};
 use crate::hash::{first_word, fold, last_word, mix};
 use crate::wire::{Record, StrRef, Table, records};
 
@@ -425,25 +426,47 @@ impl<'a> PathTables<'a> {
         for check in self.checks().iter() {
             let end = (check.steps_start as usize).checked_add(check.steps_len as usize);
             if check.rule >= rule_count
-                || !check.pattern.is_in(self.names)
+                || !self.has_pattern(check.pattern)
                 || end.is_none_or(|end| end > steps.len())
             {
                 return fault("a check refers to what is not there");
             }
         }
-        if steps.iter().any(|step| !step.pattern.is_in(self.names) || step.negated > 1) {
+        if steps.iter().any(|step| !self.has_pattern(step.pattern) || step.negated > 1) {
             return fault("a step refers to what is not there");
         }
-        if keys.iter().any(|key| !key.text.is_in(self.names)) {
+        if keys.iter().any(|key| !self.has_pattern(key.text)) {
             return fault("a key refers to a name that is not there");
         }
         let loose = GroupRecord { check_len: self.head().loose_checks, ..GroupRecord::default() };
-        let mut groups =
-            keys.iter().map(|key| key.group).chain(pairs.iter().map(|pair| pair.group)).chain([loose]);
-        if groups.all(|group| self.is_sorted(&group)) {
+        let groups = keys.iter().map(|key| key.group).chain(pairs.iter().map(|pair| pair.group));
+        self.check_groups([loose].into_iter().chain(groups))
+    }
+
+    /// Whether a pattern, or a part of one, lies in the names and is no longer than one may be.
+    fn has_pattern(&self, text: StrRef) -> bool {
+        text.len as usize <= MAX_PATTERN && text.is_in(self.names)
+    }
+
+    /// Proves that rows and checks of every group are in order, and that groups tile the checks; rows may be shared.
+    fn check_groups(&self, groups: impl Iterator<Item = GroupRecord>) -> Result<(), Error> {
+        let (rows, checks) = (self.rows(), self.checks());
+        let falls = falls(rows.iter().map(|row| row.word));
+        let mut next = 0;
+        for group in groups {
+            let last = (group.row_start as usize).wrapping_add(group.row_len as usize).wrapping_sub(1);
+            let rising = rows.try_part(group.row_start, group.row_len).is_some()
+                && (group.row_len == 0 || falls[group.row_start as usize] == falls[last]);
+            let own = (group.check_start == next).then(|| checks.try_part(next, group.check_len)).flatten();
+            if !rising || own.is_none_or(|own| !own.iter().is_sorted_by(|a, b| a.rule <= b.rule)) {
+                return Err(Error::malformed("paths: a group is out of bounds or of order"));
+            }
+            next += group.check_len;
+        }
+        if next as usize == checks.len() {
             Ok(())
         } else {
-            fault("a group is out of bounds or of order")
+            Err(Error::malformed("paths: a check is of no group"))
         }
     }
 
@@ -465,13 +488,18 @@ impl<'a> PathTables<'a> {
         ];
         cuts.iter().all(|&(start, end, size)| start <= end && (end - start).is_multiple_of(size as u32))
     }
+}
 
-    fn is_sorted(&self, group: &GroupRecord) -> bool {
-        let rows = self.rows().try_part(group.row_start, group.row_len);
-        let checks = self.checks().try_part(group.check_start, group.check_len);
-        rows.is_some_and(|rows| rows.iter().is_sorted_by(|a, b| a.word < b.word))
-            && checks.is_some_and(|checks| checks.iter().is_sorted_by(|a, b| a.rule <= b.rule))
-    }
+/// By place: how many of the words up to there are not above the one before them. A part rises when none of those
+/// behind its first is one of them; parts may share words, and each word is read once.
+fn falls(words: impl Iterator<Item = u32>) -> Vec<u32> {
+    let (mut before, mut count) = (None, 0);
+    let each = words.map(|word| {
+        count += u32::from(before >= Some(word));
+        before = Some(word);
+        count
+    });
+    each.collect()
 }
 
 /// Linear probing from the slot of `hash` to the first free one.
@@ -738,6 +766,7 @@ impl CheckRecord {
 #[cfg(test)]
 mod tests {
     use alloc::string::String;
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::*;
@@ -801,5 +830,33 @@ mod tests {
         for path in ["", "/src/a.rs", "..", "../a.rs", "src/../a.rs", "src/.."] {
             assert_eq!(ask(&[&["**"], &["*.rs"]], path), [0; 0], "{path}");
         }
+    }
+    #[test]
+    fn groups_share_rows_and_nothing_else() {
+        let rules: Vec<Vec<&str>> = (0..200)
+            .map(|rule| if rule % 2 == 0 { vec!["*.ts", "*.tsx", "src/a*"] } else { vec!["*.rs"] })
+            .collect();
+        let rules: Vec<&[&str]> = rules.iter().map(Vec::as_slice).collect();
+        let (section, names) = tables(&rules);
+        let check = |section: &[u8]| PathTables::new(section, &names).check(200);
+        assert_eq!(check(&section), Ok(()));
+        let head = PathsRecord::read(&section);
+        let group = |key: usize| head.keys_at as usize + key * KeyRecord::SIZE + 28;
+        let word = |at: usize| u32::read(&section[at..]);
+        let with = |at: usize, value: u32| {
+            let mut bent = section.clone();
+            bent[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            check(&bent).is_err()
+        };
+        // The keys are rs, ts, tsx and src.
+        assert_eq!((word(group(0)), word(group(0) + 4)), (0, 4));
+        assert_eq!((word(group(1)), word(group(2))), (4, 4), "equal rows are stored once");
+        assert!(!with(group(1), 0), "other rows of other rules: the root digest is for that");
+        assert!(with(group(1), 2), "words 2, 3, 0, 1");
+        assert!(with(group(1), 5), "beyond the rows");
+        assert!(with(group(0) + 4, u32::MAX) && with(group(0), u32::MAX));
+        assert_eq!((word(group(3) + 8), word(group(3) + 12)), (0, 100));
+        assert!(with(group(3) + 12, 99), "a check of no group");
+        assert!(with(group(0) + 12, 1), "a check of two groups");
     }
 }

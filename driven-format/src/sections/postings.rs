@@ -11,7 +11,7 @@ use core::cmp::Ordering;
 
 use super::paths::GONE;
 use crate::error::Error;
-use crate::wire::{Record, StrRef, Table, records, to_bytes};
+use crate::wire::{Record, StrRef, Table, may_refer_to, records, to_bytes};
 
 /// What rules are selected by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,12 +90,16 @@ pub(crate) fn check(section: &[u8], names: &str, rule_count: u32) -> Result<(), 
     let Some((keys, rows)) = tables(section) else {
         return fault("their lengths do not add up");
     };
-    let mut next = 0u64;
+    let (mut next, mut referred) = (0u64, 0u64);
     for key in keys.iter() {
         if !key.text.is_in(names) || u64::from(key.start) != next {
             return fault("a key refers to what is not there");
         }
         next += u64::from(key.len);
+        referred += u64::from(key.text.len);
+    }
+    if !may_refer_to(referred, names) {
+        return fault("keys refer to too much text too often");
     }
     if next != rows.len() as u64 || rows.iter().any(|row| row >= rule_count) {
         return fault("a row names a rule that is not there");

@@ -117,3 +117,34 @@ fn sections_of_later_versions_are_passed_over_or_refused_as_their_flag_says() {
     assert_eq!(Pack::open(&with(13, 0)).unwrap_err().code(), "pack-malformed");
     assert_eq!(Pack::open(&with(99, 1)).unwrap_err().code(), "pack-unknown-section");
 }
+
+/// Where a section lies, by its number.
+fn section(pack: &[u8], number: usize) -> std::ops::Range<usize> {
+    let word = |at: usize| u32::from_le_bytes(pack[at..at + 4].try_into().unwrap()) as usize;
+    let entry = 64 + 16 * number;
+    word(entry + 8)..word(entry + 8) + word(entry + 12)
+}
+
+#[test]
+fn a_small_pack_can_not_ask_for_endless_work() {
+    const LISTS: usize = 4;
+    let mut rule = driven_format::Rule::new("long", "Text.\n");
+    rule.description = "x".repeat(300_000);
+    rule.tags = (0..1000).map(|number| format!("tag-{number}")).collect();
+    let pack = driven_format::PackBuilder::new("house", 1).rule(rule).finish().unwrap();
+    let lists = section(&pack, LISTS);
+    let description = "x".repeat(300_000);
+    let offset = section(&pack, 1);
+    let at = pack[offset].windows(300_000).position(|window| window == description.as_bytes()).unwrap();
+    let with = |count: usize| {
+        let mut bent = pack.clone();
+        for entry in bent[lists.clone()].chunks_exact_mut(8).take(count) {
+            entry[..4].copy_from_slice(&(at as u32).to_le_bytes());
+            entry[4..].copy_from_slice(&300_000_u32.to_le_bytes());
+        }
+        LazyPack::open(&bent).map(drop).map_err(|err| err.to_string())
+    };
+    assert_eq!(with(800), Ok(()), "the digest tells, which is not asked here");
+    assert!(with(1000).unwrap_err().contains("referred to too often"));
+    assert!(pack.len() < 500_000);
+}

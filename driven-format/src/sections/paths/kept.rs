@@ -23,37 +23,49 @@ pub(crate) struct KeptPaths<'k> {
 pub(crate) struct KeptStep<'k> {
     /// The row that the rule has now.
     pub(crate) rule: u32,
-    /// Which one it is in the tables.
-    index: u32,
     pub(super) pattern: &'k str,
     /// 1 when it takes away.
     pub(super) negated: u32,
 }
 
+/// How many words the rows of all groups may have. Groups share rows, so that a few bytes can stand for many.
+const MAX_ROW_WORDS: u64 = 1 << 18;
+
 impl<'k> KeptPaths<'k> {
-    pub(crate) fn new(tables: PathTables<'k>, rows: &'k [u32]) -> Self {
-        KeptPaths { tables, rows }
+    /// Nothing when it would take much more room to take over what the tables say than they take themselves.
+    pub(crate) fn new(tables: PathTables<'k>, rows: &'k [u32]) -> Option<Self> {
+        let groups = tables.keys().iter().map(|key| key.group);
+        let groups = groups.chain(tables.pairs().iter().map(|pair| pair.group));
+        let words: u64 = groups.map(|group| u64::from(group.row_len)).sum();
+        (words <= MAX_ROW_WORDS).then_some(KeptPaths { tables, rows })
     }
 
     fn row(&self, old: u32) -> Option<u32> {
         self.rows.get(old as usize).copied().filter(|&row| row != GONE)
     }
 
-    /// Every step, by rule, in order.
-    pub(crate) fn steps(&self) -> Vec<KeptStep<'k>> {
-        let mut all = Vec::new();
+    /// Every step, by rule, in order; nothing when rules share steps, which no writer lays out.
+    pub(crate) fn steps(&self) -> Option<Vec<KeptStep<'k>>> {
+        let checks = self.tables.checks();
+        let own = checks.iter().filter(|check| check.steps_len > 0);
+        let mut runs: Vec<(u32, u32, u32)> = own
+            .filter_map(|check| Some((self.row(check.rule)?, check.steps_start, check.steps_len)))
+            .collect();
+        runs.sort_unstable();
+        runs.dedup();
         let steps = self.tables.steps();
-        for check in self.tables.checks().iter().filter(|check| check.steps_len > 0) {
-            let Some(rule) = self.row(check.rule) else { continue };
-            for index in check.steps_start..check.steps_start + check.steps_len {
-                let step = steps.at(index as usize);
-                let pattern = step.pattern.of(self.tables.names);
-                all.push(KeptStep { rule, index, pattern, negated: step.negated });
-            }
-        }
-        all.sort_unstable_by_key(|step| (step.rule, step.index));
-        all.dedup_by_key(|step| (step.rule, step.index));
-        all
+        let count: u64 = runs.iter().map(|&(_, _, len)| u64::from(len)).sum();
+        (count <= steps.len() as u64).then(|| {
+            let each = runs
+                .iter()
+                .flat_map(|&(rule, start, len)| steps.part(start, len).iter().map(move |step| (rule, step)));
+            each.map(|(rule, step)| KeptStep {
+                rule,
+                pattern: step.pattern.of(self.tables.names),
+                negated: step.negated,
+            })
+            .collect()
+        })
     }
 
     /// The rules for every path.
