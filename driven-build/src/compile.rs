@@ -370,6 +370,13 @@ impl Compiler {
         settings.chain([self.folder.clone()]).chain(beside).collect()
     }
 
+    /// The folder of the settings, which may go and come while the folder stays.
+    #[cfg(feature = "watch")]
+    pub(crate) fn settings_folder(&self) -> Option<PathBuf> {
+        let folder = self.settings.as_ref()?.parent()?;
+        Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() })
+    }
+
     /// Reads and lowers every file; nothing is judged yet.
     fn read(&self) -> Inputs {
         let mut report = Report::default();

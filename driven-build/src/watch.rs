@@ -3,7 +3,7 @@
 //! Knows nothing of who reads the store. Folders are watched and not files, since editors replace files.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -94,13 +94,20 @@ pub fn watch(
         }
     });
     let mut watcher = watcher.map_err(|err| cant_watch(&compiler.watched()[0], &err))?;
-    for path in compiler.watched() {
-        watcher.watch(&path, RecursiveMode::Recursive).map_err(|err| cant_watch(&path, &err))?;
+    for (path, mode) in places(&compiler) {
+        watcher.watch(&path, mode).map_err(|err| cant_watch(&path, &err))?;
     }
-    let follower = Follower { compiler, store, watcher, received, seen: None };
+    let follower = Follower { compiler, store, watcher, received, seen: None, unread: None };
     let thread = thread::Builder::new().name("driven-watch".into()).spawn(move || follower.run(told));
     let thread = thread.map_err(|err| Error::setup(format!("no thread can be started: {err}")))?;
     Ok(Watch { messages, thread: Some(thread) })
+}
+
+/// What is watched, and how. Settings by their folder: a file that goes takes its watch with it.
+fn places(compiler: &Compiler) -> Vec<(PathBuf, RecursiveMode)> {
+    let settings = compiler.settings_folder().map(|folder| (folder, RecursiveMode::NonRecursive));
+    let own = compiler.watched().into_iter().filter(|path| !path.is_file());
+    settings.into_iter().chain(own.map(|path| (path, RecursiveMode::Recursive))).collect()
 }
 
 fn cant_watch(path: &Path, err: &notify::Error) -> Error {
@@ -139,6 +146,8 @@ struct Follower {
     received: Receiver<Message>,
     /// What was compiled last, by its digest.
     seen: Option<String>,
+    /// What was told of rules that can't even be read; it is told once.
+    unread: Option<String>,
 }
 
 impl Follower {
@@ -160,8 +169,8 @@ impl Follower {
     /// Watches what is there now, also where it was put in place of what was; says whether all of it is there.
     fn renew(&mut self) -> bool {
         let mut is_whole = true;
-        for path in self.compiler.watched() {
-            is_whole &= self.watcher.watch(&path, RecursiveMode::Recursive).is_ok();
+        for (path, mode) in places(&self.compiler) {
+            is_whole &= self.watcher.watch(&path, mode).is_ok();
         }
         is_whole
     }
@@ -169,8 +178,16 @@ impl Follower {
     fn step(&mut self, told: &mut impl FnMut(Reload<'_>)) {
         let compiled = match self.compiler.clone().try_compile() {
             Ok(compiled) => compiled,
-            Err(err) => return told(Reload::Broken(&err)),
+            Err(err) => {
+                let what = self.seen.is_none().then(|| err.to_string());
+                if what.is_none() || what != self.unread {
+                    told(Reload::Broken(&err));
+                }
+                self.unread = what;
+                return;
+            }
         };
+        self.unread = None;
         let taken = PackBuf::from_vec(compiled.pack).and_then(SharedPack::prove).and_then(|pack| {
             let is_new = self.store.load().edition() != pack.edition();
             is_new.then(|| self.store.replace(pack)).transpose()

@@ -53,8 +53,13 @@ pub(crate) struct Fetching {
 /// Who lets a fetched pack in.
 pub(crate) struct Gate {
     asked: Option<Asked>,
-    /// Whence the timestamp comes, where one is asked for.
-    timestamps: Mutex<Updates>,
+    timestamps: Mutex<Timestamps>,
+}
+
+/// Whence the timestamp comes, where one is asked for, and the newest that was let in.
+struct Timestamps {
+    updates: Updates,
+    newest: Option<SignedTimestamp>,
 }
 
 impl Fetching {
@@ -67,8 +72,9 @@ impl Fetching {
     }
 
     pub(crate) fn gate(&self) -> Result<Gate, Failure> {
-        let timestamps = Mutex::new(self.updates()?);
-        Ok(Gate { asked: if self.accept_unsigned { None } else { Some(self.asked()?) }, timestamps })
+        let asked = if self.accept_unsigned { None } else { Some(self.asked()?) };
+        let newest = asked.as_ref().and_then(|asked| asked.timestamp.clone());
+        Ok(Gate { asked, timestamps: Mutex::new(Timestamps { updates: self.updates()?, newest }) })
     }
 
     fn asked(&self) -> Result<Asked, Failure> {
@@ -133,28 +139,19 @@ impl Gate {
         let Some(asked) = &self.asked else { return Ok(false) };
         // A program that follows for days must not judge by the time of its start.
         let mut asked = Asked { now: now().unwrap_or(asked.now), ..asked.clone() };
-        let newer = self.newer_timestamp(&asked)?;
-        if let Some((timestamp, _)) = &newer {
-            asked.timestamp = Some(timestamp.clone());
-        }
+        let mut timestamps = self.timestamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = timestamps.newer()?;
+        let served = newer.as_ref().map(|(timestamp, _)| timestamp.clone());
+        asked.timestamp = served.or_else(|| timestamps.newest.clone());
         let told = asked.judge(pack)?;
         if let Some(fault) = told.story.fault() {
             return Err(fault.clone().into());
         }
+        timestamps.newest.clone_from(&asked.timestamp);
         if let (Some((_, text)), Some(file)) = (newer, &asked.timestamp_file) {
             durable::write(file, |out| out.write_all(text.as_bytes()))?;
         }
         Ok(told.is_first_use)
-    }
-
-    /// The timestamp that is served, where a project has one that is older.
-    fn newer_timestamp(&self, asked: &Asked) -> Result<Option<(SignedTimestamp, String)>, driven::Error> {
-        let Some(own) = &asked.timestamp else { return Ok(None) };
-        let served = self.timestamps.lock().unwrap_or_else(PoisonError::into_inner).timestamp()?;
-        let Some(text) = served else { return Ok(None) };
-        let timestamp = SignedTimestamp::read(&text)?;
-        let is_newer = timestamp.timestamp().issued > own.timestamp().issued;
-        Ok(is_newer.then_some((timestamp, text)))
     }
 
     /// The same, for a command that takes one pack.
@@ -163,5 +160,16 @@ impl Gate {
             output.note(FIRST_USE);
         }
         Ok(())
+    }
+}
+
+impl Timestamps {
+    /// The timestamp that is served and its text, where it is newer than the one that a project has.
+    fn newer(&mut self) -> Result<Option<(SignedTimestamp, String)>, driven::Error> {
+        let Some(newest) = &self.newest else { return Ok(None) };
+        let Some(text) = self.updates.timestamp()? else { return Ok(None) };
+        let timestamp = SignedTimestamp::read(&text)?;
+        let is_newer = timestamp.timestamp().issued > newest.timestamp().issued;
+        Ok(is_newer.then_some((timestamp, text)))
     }
 }

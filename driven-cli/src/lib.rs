@@ -75,7 +75,7 @@ impl Failure {
             std::io::ErrorKind::NotFound => "check the path, and that its folder exists",
             std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
             std::io::ErrorKind::IsADirectory => "give a file, not a folder",
-            _ => "",
+            _ => "check the file and the disk that it is on",
         };
         Failure::new("io", format!("{}: {err}", path.display())).hint(hint)
     }

@@ -143,13 +143,21 @@ impl Error {
             #[cfg(feature = "std")]
             Cause::InFile(_, err) => err.hint(),
             #[cfg(feature = "std")]
-            Cause::Io(..) => "",
+            Cause::Io(_, err) => match err.kind() {
+                std::io::ErrorKind::NotFound => "check the path, and that its folder exists",
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                    "check the permissions of the file and its folder"
+                }
+                std::io::ErrorKind::IsADirectory => "give a file, not a folder",
+                std::io::ErrorKind::StorageFull => "make room on the disk; nothing was changed",
+                _ => "check the file and the disk that it is on",
+            },
             #[cfg(all(feature = "std", feature = "trust"))]
             Cause::WithoutRoot => "judge by a root, or without a store",
             Cause::Changed => "open the pack again, and find out who wrote to it",
-            Cause::NoRule(_) => "",
+            Cause::NoRule(_) => "ask for one that `rules` gives",
             #[cfg(feature = "state")]
-            Cause::Refused(_) => "",
+            Cause::Refused(_) => "what is held stays in use; ask whoever refused it",
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => "ask the store which generations it keeps, and have it keep more",
             #[cfg(feature = "state")]

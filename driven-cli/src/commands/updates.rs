@@ -62,7 +62,13 @@ impl Updates {
         let gate = self.fetching.gate()?;
         let held = self.fetching.held()?;
         let first = match held {
-            Some(held) => held,
+            Some(held) => {
+                // What is here is followed from, also when it is not let in any more: what follows may be.
+                if let Err(failure) = gate.admit_told(held.as_pack(), output) {
+                    output.note(&format!("what is here would not be let in any more: {}", failure.message));
+                }
+                held
+            }
             None => self.first(&mut updates, &gate, output)?,
         };
         let store = self.fetching.store(first, gate)?;

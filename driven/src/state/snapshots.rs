@@ -97,6 +97,15 @@ impl Snapshots {
     /// # Errors
     /// A folder that can't be written; what was current stays so.
     pub fn take(&self, pack: &SharedPack, now: u64) -> Result<Digest, Error> {
+        self.take_unless(pack, now, false)
+    }
+
+    /// The same, unless a pack is current already: then nothing happens.
+    pub(super) fn take_first(&self, pack: &SharedPack, now: u64) -> Result<(), Error> {
+        self.take_unless(pack, now, true).map(|_| ())
+    }
+
+    fn take_unless(&self, pack: &SharedPack, now: u64, is_first: bool) -> Result<Digest, Error> {
         let packs = self.packs();
         if !packs.is_dir() {
             let made = fs::create_dir_all(&packs).and_then(|()| durable::flush_folder_of(&packs));
@@ -106,6 +115,9 @@ impl Snapshots {
         let _lock = self.lock()?;
         let mut index = self.index()?;
         let hash = pack.file_hash();
+        if is_first && index.current.is_some() {
+            return Ok(hash);
+        }
         let path = self.path_of(&hash);
         // C2: a file that is there already and is damaged is replaced.
         if !fs::read(&path).is_ok_and(|bytes| file_hash(&bytes) == hash) {

@@ -55,11 +55,13 @@ pub struct RuleStore {
     judge: Judge,
     limit: usize,
     keeper: Option<Keeper>,
+    /// Whoever has this writes. A judge may take its time, and so may a disk: nobody who only asks waits for it.
+    writing: Mutex<()>,
     history: Mutex<History>,
     changed: Condvar,
 }
 
-/// The versions before the current one, oldest first. Whoever holds them writes.
+/// The versions before the current one, oldest first. It is held for moments.
 struct History {
     before: VecDeque<Arc<Version>>,
     kept: usize,
@@ -166,6 +168,7 @@ impl RuleStore {
             judge: Box::new(judge),
             limit: SharedPack::LIMIT,
             keeper: None,
+            writing: Mutex::new(()),
             history: Mutex::new(History { before: VecDeque::new(), kept: KEPT }),
             changed: Condvar::new(),
         }
@@ -179,7 +182,7 @@ impl RuleStore {
     /// How many versions before the current one are kept, to go back to and to tell changes since: 4 otherwise.
     #[must_use]
     pub fn keep(self, versions: usize) -> Self {
-        self.write().kept = versions;
+        self.history().kept = versions;
         self
     }
 
@@ -190,8 +193,10 @@ impl RuleStore {
         self
     }
 
-    /// Takes a snapshot of the current pack, and of every one that follows before anybody sees it: what a call
-    /// returned for, the next start finds. `now` gives the time in seconds since 1970.
+    /// Takes a snapshot of every pack that follows, before anybody sees it: what a call returned for, the next start
+    /// finds. The pack that is current now is taken too where the folder has no current one; another that it has stays
+    /// current until something follows, so that nothing is undone that another process did. `now` gives the time in
+    /// seconds since 1970.
     ///
     /// # Errors
     /// A folder that can't be written.
@@ -200,7 +205,7 @@ impl RuleStore {
         snapshots: Snapshots,
         now: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        snapshots.take(&self.load(), now())?;
+        snapshots.take_first(&self.load(), now())?;
         self.keeper = Some((snapshots, Box::new(now)));
         Ok(self)
     }
@@ -226,10 +231,10 @@ impl RuleStore {
     /// A patch that is damaged or was made for another pack, what the judge says, or a folder of snapshots that can't
     /// be written; the current pack stays.
     pub fn apply(&self, patch: &[u8]) -> Result<u64, Error> {
-        let mut history = self.write();
+        let writing = self.write();
         let next = self.swap.load().pack.apply(patch, self.limit)?;
         (self.judge)(next.as_pack())?;
-        self.publish(&mut history, next)
+        self.publish(&writing, next)
     }
 
     /// Takes another pack in place of the current one; gives the new number.
@@ -237,9 +242,9 @@ impl RuleStore {
     /// # Errors
     /// What the judge says; the current pack stays.
     pub fn replace(&self, pack: SharedPack) -> Result<u64, Error> {
-        let mut history = self.write();
+        let writing = self.write();
         (self.judge)(pack.as_pack())?;
-        self.publish(&mut history, pack)
+        self.publish(&writing, pack)
     }
 
     /// Makes the pack of an earlier generation current again, under a new number, which it gives.
@@ -249,26 +254,22 @@ impl RuleStore {
     /// # Errors
     /// A generation that is not kept any more, or never was.
     pub fn rollback(&self, to: u64) -> Result<u64, Error> {
-        let mut history = self.write();
-        let found = history.before.iter().find(|version| version.generation == to);
-        let pack = found.map(|version| version.pack.clone()).ok_or_else(|| Error::no_generation(to))?;
-        self.publish(&mut history, pack)
+        let writing = self.write();
+        let pack =
+            self.before(to).map(|version| version.pack.clone()).ok_or_else(|| Error::no_generation(to))?;
+        self.publish(&writing, pack)
     }
 
     /// The generations that [`rollback`](Self::rollback) can go back to, oldest first.
     pub fn generations(&self) -> impl Iterator<Item = u64> + use<> {
-        let before: VecDeque<u64> = self.write().before.iter().map(|version| version.generation).collect();
+        let before: VecDeque<u64> = self.history().before.iter().map(|version| version.generation).collect();
         before.into_iter()
     }
 
     /// What changed since an earlier generation; nothing when that is not kept any more.
     pub fn changes_since(&self, generation: u64) -> Option<Changes> {
-        let history = self.write();
         let now = self.swap.load();
-        if generation == now.generation {
-            return Some(Changes::between(&now.pack.as_pack(), &now.pack.as_pack()));
-        }
-        let then = history.before.iter().find(|version| version.generation == generation)?;
+        let then = if generation == now.generation { Arc::clone(&now) } else { self.before(generation)? };
         Some(Changes::between(&then.pack.as_pack(), &now.pack.as_pack()))
     }
 
@@ -277,15 +278,25 @@ impl RuleStore {
         Subscription { store: self, seen: Current(self.swap.load()) }
     }
 
-    fn write(&self) -> MutexGuard<'_, History> {
+    fn write(&self) -> MutexGuard<'_, ()> {
         // Nothing is left half done: a version is published as the last step.
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, history: &mut History, pack: SharedPack) -> Result<u64, Error> {
+    /// A version before the current one.
+    fn before(&self, generation: u64) -> Option<Arc<Version>> {
+        self.history().before.iter().find(|version| version.generation == generation).cloned()
+    }
+
+    fn publish(&self, _: &MutexGuard<'_, ()>, pack: SharedPack) -> Result<u64, Error> {
         if let Some((snapshots, now)) = &self.keeper {
             snapshots.take(&pack, now())?;
         }
+        let mut history = self.history();
         let now = self.swap.load();
         let generation = now.generation + 1;
         self.swap.publish(Arc::new(Version { generation, pack }));
@@ -335,7 +346,7 @@ impl Subscription<'_> {
     /// Waits until something is published, no longer than `timeout`.
     pub fn wait(&mut self, timeout: Duration) -> Option<Update> {
         let seen = self.seen.generation();
-        let history = self.store.write();
+        let history = self.store.history();
         let waited = self
             .store
             .changed

@@ -38,7 +38,7 @@ impl Stop {
     }
 
     /// Pauses; says whether it was said to stop.
-    fn pause(&self, length: Duration) -> bool {
+    pub(super) fn pause(&self, length: Duration) -> bool {
         let (flag, changed) = &*self.0;
         let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = changed.wait_timeout_while(flag, length, |stopped| !*stopped);
@@ -87,9 +87,13 @@ impl Updates {
         mut told: impl FnMut(&Round),
     ) {
         let mut failures = 0;
+        self.stop = stop.clone();
         while !stop.is_stopped() {
             let asked = Instant::now();
             let round = self.pull_waiting(store, WAIT);
+            if round.is_err() && stop.is_stopped() {
+                break;
+            }
             told(&round);
             let pause = match &round {
                 // The server itself did the waiting.
@@ -101,10 +105,9 @@ impl Updates {
                 }
             };
             failures = if round.is_err() { failures.saturating_add(1) } else { 0 };
-            if stop.pause(spread(pause)) {
-                return;
-            }
+            stop.pause(spread(pause));
         }
+        self.stop = Stop::default();
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::time::Duration;
+use std::time::SystemTime;
 
 use ureq::http::{Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -68,8 +69,34 @@ impl Transport for Http {
         let timeout = request.timeout + request.wait;
         let answer = asked.config().timeout_global(Some(timeout)).build().call();
         let answer = answer.map_err(|err| refused(&url, &err))?;
+        if request.resume.is_some() && !goes_on(request, &answer) {
+            // The server has no such part: it may have forgotten, or what is here is longer than what it has.
+            return self.get(&Request { resume: None, ..request.clone() });
+        }
         read(&url, request, answer)
     }
+}
+
+/// Whether an answer goes on with what is here, or is about something else than that.
+fn goes_on(request: &Request<'_>, answer: &Response<Body>) -> bool {
+    match answer.status() {
+        StatusCode::PARTIAL_CONTENT => start_of(answer) == request.resume.map(|(have, _)| have),
+        status => status != StatusCode::RANGE_NOT_SATISFIABLE,
+    }
+}
+
+/// Where the part begins that is answered.
+fn start_of(answer: &Response<Body>) -> Option<u64> {
+    let range = answer.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok()
+}
+
+/// How long to wait by `Retry-After`: seconds, or a date.
+fn patience(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    let seconds = value.parse().ok().map(Duration::from_secs);
+    let until = || httpdate::parse_http_date(value).ok()?.duration_since(now).ok();
+    seconds.or_else(until).map(|pause| pause.min(MOST_PATIENCE))
 }
 
 fn read(url: &str, request: &Request<'_>, answer: Response<Body>) -> Result<Answer, Refusal> {
@@ -82,23 +109,14 @@ fn read(url: &str, request: &Request<'_>, answer: Response<Body>) -> Result<Answ
         _ => {
             let is_passing = status.is_server_error()
                 || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-            let after = text(header::RETRY_AFTER).and_then(|value| value.trim().parse().ok());
-            return Err(Refusal {
-                message: format!("{url}: {status}"),
-                is_passing,
-                retry_after: after.map(|seconds| Duration::from_secs(seconds).min(MOST_PATIENCE)),
-            });
+            let after = text(header::RETRY_AFTER).and_then(|value| patience(value, SystemTime::now()));
+            return Err(Refusal { message: format!("{url}: {status}"), is_passing, retry_after: after });
         }
     }
     let start = if status == StatusCode::PARTIAL_CONTENT {
-        let range =
-            text(header::CONTENT_RANGE).and_then(|value| value.strip_prefix("bytes ")?.split_once('-'));
-        let start = range.and_then(|(start, _)| start.parse().ok());
         let asked = request.resume.map(|(have, _)| have);
-        // Another part than was asked for is of no use.
-        start.filter(|start| Some(*start) == asked).ok_or_else(|| {
-            Refusal::passing(format!("{url}: the answer is another part than was asked for"))
-        })?
+        let start = start_of(&answer).filter(|start| Some(*start) == asked);
+        start.ok_or_else(|| Refusal::passing(format!("{url}: the answer is a part that nobody asked for")))?
     } else {
         0
     };
@@ -123,5 +141,28 @@ fn refused(url: &str, err: &ureq::Error) -> Refusal {
         | E::ConnectProxyFailed(_)
         | E::BodyStalled => Refusal::passing(message),
         _ => Refusal::lasting(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_say_in_seconds_or_by_a_date_when_to_come_back() {
+        // RFC 9110, section 5.6.7.
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").expect("it is a date");
+        for (value, seconds) in [
+            ("120", Some(120)),
+            (" 7 ", Some(7)),
+            ("Sun, 06 Nov 1994 08:50:00 GMT", Some(23)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", None),
+            ("Mon, 07 Nov 1994 08:49:37 GMT", Some(3600)),
+            ("99999999", Some(3600)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(patience(value, now), seconds.map(Duration::from_secs), "{value}");
+        }
     }
 }

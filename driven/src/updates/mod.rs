@@ -15,7 +15,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::io::Read;
-use std::thread;
 use std::time::Instant;
 
 use driven_format::hidden::look_through;
@@ -76,6 +75,8 @@ pub struct Updates {
     /// The `ETag` of the feed whose pack was taken last.
     seen: Option<String>,
     partial: Option<Partial>,
+    /// Ends pauses.
+    stop: Stop,
 }
 
 /// What came of something before the connection broke.
@@ -182,6 +183,7 @@ impl Updates {
             lets_hidden_stand: false,
             seen: None,
             partial: None,
+            stop: Stop::default(),
         }
     }
 
@@ -287,6 +289,7 @@ impl Updates {
             None => (self.whole(&feed, deadline, &mut spent)?, Way::Whole),
         };
         self.check(&pack, &feed)?;
+        self.partial = None;
         Ok(Some(Fetched { pack, way, bytes: spent, etag }))
     }
 
@@ -298,8 +301,7 @@ impl Updates {
     ) -> Result<Option<(Feed, Option<String>)>, Error> {
         let path = format!("{}/current", self.name);
         // What is held says itself under which ETag a tree of ours would send it, also after a restart.
-        let own = held.map(|held| self.feed_of(held).etag());
-        let unless = self.seen.clone().or(own);
+        let unless = held.map(|held| self.seen.clone().unwrap_or_else(|| self.feed_of(held).etag()));
         let deadline = Instant::now() + self.time_limit;
         let ask = Ask { path: &path, unless: unless.as_deref(), wait, limit: Feed::MAX as u64, deadline };
         let (etag, bytes) = match self.ask(&ask, &mut 0)? {
@@ -416,13 +418,16 @@ impl Updates {
                 let message = format!("{}{tries}", refusal.message);
                 return Err(Error::unreachable(message, refusal.retry_after));
             }
-            thread::sleep(pause);
+            if self.stop.pause(pause) {
+                return Err(Error::unreachable(refusal.message, None));
+            }
         }
     }
 
     fn ask_once(&mut self, ask: &Ask<'_>, spent: &mut u64) -> Result<Got, Refusal> {
-        // Only of this, and only once: what is wrong with it would stay wrong.
-        let before = self.partial.take().filter(|partial| partial.path == ask.path);
+        // Only once: what is wrong with it would stay wrong.
+        let before = self.partial.take_if(|partial| partial.path == ask.path);
+        let before = before.filter(|partial| partial.bytes.len() as u64 <= ask.limit);
         let request = Request {
             path: ask.path,
             unless: ask.unless,
@@ -430,10 +435,15 @@ impl Updates {
             wait: ask.wait,
             timeout: ask.deadline.saturating_duration_since(Instant::now()),
         };
-        let found = match self.transport.get(&request)? {
-            Answer::Found(found) => found,
-            Answer::Unchanged => return Ok(Got::Unchanged),
-            Answer::Missing => return Ok(Got::Missing),
+        let found = match self.transport.get(&request) {
+            Ok(Answer::Found(found)) => found,
+            Ok(Answer::Unchanged) => return Ok(Got::Unchanged),
+            Ok(Answer::Missing) => return Ok(Got::Missing),
+            Err(refusal) => {
+                // Nothing came: the next attempt goes on where this one would have.
+                self.partial = before.or(self.partial.take());
+                return Err(refusal);
+            }
         };
         let Found { etag, start, length, body } = found;
         let mut bytes = match before {

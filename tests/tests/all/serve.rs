@@ -239,6 +239,9 @@ fn ranges_are_served_and_gone_on_with() {
     let beyond = get(running.address(), &path, &["Range: bytes=99999999-"]);
     assert_eq!((beyond.status, beyond.field("cache-control")), (416, "no-store"));
     assert_eq!(beyond.field("content-range"), format!("bytes */{}", whole.len()));
+    // A part of a head there is not.
+    let head = ask(running.address(), "HEAD", &path, &["Range: bytes=100-"]);
+    assert_eq!((head.status, head.field("content-length")), (200, &*whole.len().to_string()));
 }
 
 #[test]
@@ -356,10 +359,21 @@ fn who_waits_is_told_when_something_else_is_current() {
     let unless = format!("If-None-Match: {}", get(running.address(), &path, &[]).field("etag"));
     std::thread::scope(|threads| {
         let address = running.address();
-        let waiting =
-            threads.spawn(move || get(address, &format!("/{NAME}/current"), &[&unless, "Prefer: wait=60"]));
-        while !String::from_utf8(get(address, "/metrics", &[]).body).unwrap().contains("driven_waiting 1\n") {
-        }
+        let fields = [unless.clone(), "Prefer: wait=60".into()];
+        let waiting = threads
+            .spawn(move || get(address, &format!("/{NAME}/current"), &fields.each_ref().map(String::as_str)));
+        let await_waiting = |count: usize| {
+            let told = format!("driven_waiting {count}\n");
+            while !String::from_utf8(get(address, "/metrics", &[]).body).unwrap().contains(&told) {}
+        };
+        await_waiting(1);
+        // Who hangs up waits no longer.
+        let mut stream = TcpStream::connect(address).unwrap();
+        let asked = format!("GET /{NAME}/current HTTP/1.1\r\nHost: a\r\n{unless}\r\nPrefer: wait=60\r\n\r\n");
+        stream.write_all(asked.as_bytes()).unwrap();
+        await_waiting(2);
+        drop(stream);
+        await_waiting(1);
         // A server that stops lets nobody wait.
         running.stop();
         assert_eq!(waiting.join().unwrap().status, 304);

@@ -170,6 +170,11 @@ fn a_store_keeps_what_it_says_yes_to() {
     assert_eq!(current(&snapshots), Some(2));
     store.rollback(1).unwrap();
     assert_eq!((current(&snapshots), versions(&snapshots)), (Some(1), vec![2, 1]));
+    // What is current there stays so until something follows: another process may have made it so.
+    let other = RuleStore::open_to_all(pack(3)).keep_in(snapshots.clone(), || 8).unwrap();
+    assert_eq!((current(&snapshots), versions(&snapshots)), (Some(1), vec![2, 1]));
+    other.replace(pack(2)).unwrap();
+    assert_eq!(current(&snapshots), Some(2));
     // A folder that can't be written: nothing is published.
     fs::write(folder.path().join("current"), "x").unwrap();
     assert!(store.replace(pack(3)).is_err());

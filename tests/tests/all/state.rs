@@ -66,6 +66,27 @@ fn who_is_not_let_in_is_never_seen() {
 }
 
 #[test]
+fn nobody_waits_for_a_judge_but_who_asked_it() {
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let (answer, answered) = std::sync::mpsc::channel();
+    let answered = std::sync::Mutex::new(answered);
+    let store = RuleStore::new(shared(&pack(1)), move |_| {
+        asked.send(()).unwrap();
+        answered.lock().unwrap().recv().unwrap();
+        Ok(())
+    });
+    thread::scope(|threads| {
+        let writer = threads.spawn(|| store.apply(&step(1, 2)).unwrap());
+        is_asked.recv().unwrap();
+        assert_eq!((store.load().generation(), store.generations().count()), (1, 0));
+        assert_eq!(store.changes_since(1).unwrap().changed.len(), 0);
+        assert!(store.subscribe().wait(Duration::from_millis(1)).is_none());
+        answer.send(()).unwrap();
+        assert_eq!(writer.join().unwrap(), 2);
+    });
+}
+
+#[test]
 fn changes_are_told_by_row() {
     let store = RuleStore::open_to_all(shared(&pack(1)));
     let mut told = store.subscribe();

@@ -211,6 +211,62 @@ fn a_connection_that_breaks_is_gone_on_with() {
 }
 
 #[test]
+fn what_came_is_kept_while_something_else_is_asked_and_nobody_answers() {
+    let packed = zstd_of(&bytes(2));
+    let cut = packed.len() / 3;
+    let told = |start: usize, end: usize| Step::Send {
+        etag: Some("\"packed\"".into()),
+        start: start as u64,
+        length: Some((packed.len() - start) as u64),
+        bytes: packed[start..end].to_vec(),
+        breaks: end < packed.len(),
+    };
+    let lasting = || Step::Refuse(Refusal::lasting("gone fishing"));
+    let (log, mut updates) = scripted([
+        Step::feed(&feed(&pack(2))),
+        Step::Missing,
+        told(0, cut),
+        lasting(),
+        lasting(),
+        Step::feed(&feed(&pack(2))),
+        Step::Missing,
+        told(cut, packed.len()),
+    ]);
+    let store = RuleStore::open_to_all(pack(1));
+    assert_eq!(updates.pull(&store).unwrap_err().code(), "unreachable");
+    let pulled = updates.pull(&store).unwrap().unwrap();
+    assert_eq!(pulled.bytes, (packed.len() - cut) as u64);
+    assert_eq!(log.lock().unwrap()[7].resume, Some((cut as u64, "\"packed\"".to_owned())));
+}
+
+#[test]
+fn who_holds_nothing_is_sent_what_was_taken_before() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path(), [1]);
+    let mut updates = Updates::new(Folder::new(folder.path()), NAME);
+    for _ in 0..2 {
+        let fetched = updates.fetch(None).unwrap().unwrap();
+        updates.taken(&fetched);
+    }
+}
+
+#[test]
+fn who_follows_is_stopped_between_two_attempts() {
+    let mut later = Refusal::passing("come back in two minutes");
+    later.retry_after = Some(Duration::from_mins(2));
+    let (log, mut updates) = scripted([Step::Refuse(later)]);
+    let (store, stop) = (RuleStore::open_to_all(pack(1)), Stop::default());
+    std::thread::scope(|threads| {
+        threads
+            .spawn(|| updates.follow(&store, Duration::from_secs(1), &stop, |_| panic!("nothing is told")));
+        while log.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        stop.stop();
+    });
+}
+
+#[test]
 fn another_thing_than_what_was_begun_is_begun_anew() {
     let (new, packed) = (pack(2), zstd_of(&bytes(2)));
     let (_, mut updates) = scripted([

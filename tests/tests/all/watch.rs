@@ -93,6 +93,33 @@ fn what_is_written_is_taken_and_what_is_broken_is_told() {
     assert_eq!(body(&store, "style").as_deref(), Some("Spell on.\n"));
 }
 
+#[test]
+fn settings_that_go_and_come_back_are_seen() {
+    let project = tempfile::tempdir().unwrap();
+    let (folder, settings) = (project.path().join("rules"), project.path().join("driven.toml"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("style.md"), "Spell words out.\n").unwrap();
+    fs::write(&settings, "").unwrap();
+    let store = Arc::new(RuleStore::open_to_all(nothing()));
+    let (sender, said) = channel();
+    let compiler = driven_build::rules(&folder).settings(&settings);
+    let _watch = driven_build::watch(compiler, Arc::clone(&store), move |reload| {
+        sender.send(format!("{reload:?}").split('(').next().unwrap_or_default().to_owned()).unwrap();
+    })
+    .unwrap();
+    let word = |said: &Receiver<String>| told(said).split_whitespace().next().unwrap_or_default().to_owned();
+    assert_eq!(word(&said), "Taken");
+    for _ in 0..2 {
+        fs::write(&settings, "nonsense = [").unwrap();
+        assert_eq!(word(&said), "Broken");
+        // Nobody is told of rules that say what they said; a while later the settings are there again.
+        fs::remove_file(&settings).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    fs::write(folder.join("style.md"), "Spell words right.\n").unwrap();
+    assert_eq!(word(&said), "Taken");
+}
+
 /// What is told in between may be that nothing is there.
 fn until(said: &Receiver<String>, word: &str) {
     loop {
