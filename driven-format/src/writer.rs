@@ -18,7 +18,7 @@ use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
 use crate::glob::GlobList;
 use crate::hash::hash;
-use crate::model::{Activation, Category, Manifest, Persona, Rule, Workflow};
+use crate::model::{Activation, Category, Manifest, OutlineNode, Persona, Rule, Workflow};
 use crate::sections::outline::{MAX_BODY, OutlineRecord};
 use crate::sections::paths::{GONE, KeptPaths, PathsBuilder};
 use crate::sections::postings::{KeptPostings, PostingKind, PostingsBuilder};
@@ -224,6 +224,71 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
     let workflows = workflows.iter().map(|workflow| known_digest(&workflow.said, WorkflowHead::digest));
     let known: Vec<Option<Digest>> = rules.chain(personas).chain(workflows).collect();
     writer.assemble(manifest, [&ids, &paths, &postings], optional, &known)
+}
+
+/// Writes a pack that differs from `base` in bodies, their outlines and its version alone; everything else is taken as it
+/// lies there. Bodies come in the order of their owners; `outline_of` gives those of rules whose bodies are new.
+///
+/// # Errors
+/// An outline that is no part of its body, or more than the format holds.
+#[cfg(feature = "patch")]
+pub(crate) fn write_bodies<'m>(
+    base: &Tables<'m>,
+    version: u64,
+    bodies: &[Body<'m>],
+    outline_of: impl Fn(usize) -> Option<&'m [OutlineNode]>,
+    optional: &[Optional<'_>],
+) -> Result<Written<'m>, Error> {
+    let mut writer = Writer::default();
+    let mut next = bodies.iter().copied();
+    let mut known = Vec::with_capacity(bodies.len());
+    let mut body_of = |writer: &mut Writer<'m>, id: &str, digest: Digest| {
+        let body = next.next().expect("every owner has a body");
+        known.push(body.kept.map(|_| digest));
+        writer.body(body, id).map(|(start, len)| (body.text, start, len))
+    };
+    for (row, head) in base.rules().enumerate() {
+        let (text, body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
+        let nodes: Cow<'_, [u8]> = match outline_of(row) {
+            Some(nodes) => encoded(nodes, text, head.id())?.into(),
+            None => head.outline_bytes().into(),
+        };
+        let outline_len = (nodes.len() / OutlineRecord::SIZE) as u32;
+        let outline_start = writer.outline(nodes);
+        let record = RuleRecord { body_start, body_len, outline_start, outline_len, ..head.record() };
+        writer.rules.push(record);
+    }
+    for head in base.personas() {
+        let (_, body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
+        writer.personas.push(PersonaRecord { body_start, body_len, ..head.record });
+    }
+    for head in base.workflows() {
+        let (_, body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
+        writer.workflows.push(WorkflowRecord { body_start, body_len, ..head.record });
+    }
+    let manifest = ManifestRecord { version, ..base.manifest_record() };
+    let outline: Vec<&[u8]> = writer.outline.iter().map(|nodes| &**nodes).collect();
+    // A front has no bodies, and nobody asks for them here.
+    let taken_over = |section: &Section| match section {
+        Section::Bodies => [&[][..]],
+        other => [other.bytes(base.bytes())],
+    };
+    let mut pieces: Vec<[&[u8]; 1]> = Section::ALL.iter().map(taken_over).collect();
+    let (manifest, rules) = (to_bytes(&[manifest]), to_bytes(&writer.rules));
+    let (personas, workflows) = (to_bytes(&writer.personas), to_bytes(&writer.workflows));
+    for (section, bytes) in [
+        (Section::Manifest, &*manifest),
+        (Section::Rules, &rules),
+        (Section::Personas, &personas),
+        (Section::Workflows, &workflows),
+    ] {
+        pieces[section as usize] = [bytes];
+    }
+    let mut sections: Vec<&[&[u8]]> = pieces.iter().map(<[&[u8]; 1]>::as_slice).collect();
+    sections[Section::Outline as usize] = &outline;
+    let mut front = lay_out(&sections, writer.bodies_len, optional)?;
+    fill_digests(&mut front, base.names(), &writer.bodies, &known);
+    Ok(Written { front, bodies: writer.bodies })
 }
 
 /// By row of `base`: the row that a rule has now.
@@ -436,12 +501,9 @@ impl<'m> Writer<'m> {
     }
 
     fn rule(&mut self, rule: &Rule, body: Body<'m>) -> Result<(), Error> {
-        let in_rule = |err: Error| Error::new(err.kind(), format!("rule `{}`: {err}", rule.id));
         let (body_start, body_len) = self.body(body, &rule.id)?;
         let (lists_start, list_lens) = self.lists(rule.lists(), &rule.id)?;
-        let mut nodes = Vec::with_capacity(rule.outline.len() * OutlineRecord::SIZE);
-        outline::encode(&rule.outline, body.text, &mut nodes).map_err(in_rule)?;
-        let outline_start = self.outline(nodes.into());
+        let outline_start = self.outline(encoded(&rule.outline, body.text, &rule.id)?.into());
         let origins_start = self.origins.len() as u32;
         let origins_len = u16::try_from(rule.origins.len())
             .map_err(|_| Error::new(ErrorKind::Model, format!("`{}`: too many origins", rule.id)))?;
@@ -663,6 +725,14 @@ impl<'m> Writer<'m> {
         fill_digests(&mut front, &self.names.text, &self.bodies, known);
         Ok(Written { front, bodies: self.bodies })
     }
+}
+
+/// The outline of a rule as it is laid out.
+fn encoded(nodes: &[OutlineNode], body: &str, id: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(nodes.len() * OutlineRecord::SIZE);
+    outline::encode(nodes, body, &mut bytes)
+        .map_err(|err| Error::new(err.kind(), format!("rule `{id}`: {err}")))?;
+    Ok(bytes)
 }
 
 fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Option<Digest>]) {

@@ -15,7 +15,7 @@ use crate::lift;
 use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
 use crate::wire::u32_at;
-use crate::writer::{self, Body, Content, Optional, Part, Said};
+use crate::writer::{self, Body, Content, Optional, Part, Said, Written};
 
 /// Computes the target that a stream leads to, with these signatures behind it; `is_it` says whether it is the one
 /// that was named.
@@ -120,6 +120,8 @@ struct Draft<'b, B> {
     personas: Changes<Persona>,
     workflows: Changes<Workflow>,
     templates: Vec<(String, String)>,
+    /// More than bodies and the version changes.
+    says_more: bool,
     /// Kind and bytes, when they are not those of the base.
     optional: Option<Vec<(u32, Vec<u8>)>>,
     /// Bytes that new bodies may still have.
@@ -139,6 +141,7 @@ impl<'b, B: Base> Draft<'b, B> {
             personas: Changes::none(personas, rules),
             workflows: Changes::none(workflows, rules + personas),
             templates: Vec::new(),
+            says_more: false,
             optional: None,
             room: limit,
             limit,
@@ -146,6 +149,8 @@ impl<'b, B: Base> Draft<'b, B> {
     }
 
     fn change(&mut self, opening: &Opening, stream: &mut Stream<'_>) -> Result<(), Error> {
+        let of_bodies = [Operation::TemplateDefine, Operation::Instantiate, Operation::PatchText];
+        self.says_more |= !of_bodies.contains(&opening.operation);
         match (opening.operation, opening.sort) {
             (Operation::TemplateDefine, _) => {
                 self.templates.push((stream.text()?.into(), stream.text()?.into()));
@@ -174,6 +179,7 @@ impl<'b, B: Base> Draft<'b, B> {
         match opening.variant {
             0 => Ok(()),
             1 => {
+                self.says_more = true;
                 let mut sections = Vec::new();
                 let mut next = Section::ALL.len() as u64;
                 for _ in 0..stream.operations.number()? {
@@ -215,15 +221,12 @@ impl<'b, B: Base> Draft<'b, B> {
         for section in optional.iter().filter(|section| section.kind == KIND_ATTESTATION) {
             Attestation::read(section.bytes)?;
         }
-        let content = Content {
-            manifest: &self.manifest,
-            rules: parts(self.base, &self.rules, tables.rules()),
-            personas: parts(self.base, &self.personas, tables.personas()),
-            workflows: parts(self.base, &self.workflows, tables.workflows()),
-            optional,
-            base: keeps.then_some(tables),
+        let written = if keeps && !self.says_more {
+            self.write_bodies(&optional)
+        } else {
+            self.write_all(optional, keeps.then_some(tables))
         };
-        let written = writer::write(content).map_err(|err| Error::damaged(alloc::format!("{err}")))?;
+        let written = written.map_err(|err| Error::damaged(alloc::format!("{err}")))?;
         let len = u32_at(&written.front, 20) as usize;
         if len > self.limit {
             return Err(too_long());
@@ -236,6 +239,47 @@ impl<'b, B: Base> Draft<'b, B> {
         });
         Ok(Target::Parts { front, len: len + signatures.len(), bodies: bodies.collect() })
     }
+
+    fn write_all<'m>(
+        &'m self,
+        optional: Vec<Optional<'m>>,
+        base: Option<Tables<'m>>,
+    ) -> Result<Written<'m>, Error> {
+        let tables = self.base.tables();
+        writer::write(Content {
+            manifest: &self.manifest,
+            rules: parts(self.base, &self.rules, tables.rules()),
+            personas: parts(self.base, &self.personas, tables.personas()),
+            workflows: parts(self.base, &self.workflows, tables.workflows()),
+            optional,
+            base,
+        })
+    }
+
+    /// Writes a target of which only bodies and the version are not those of the base.
+    fn write_bodies(&self, optional: &[Optional<'_>]) -> Result<Written<'_>, Error> {
+        let tables = self.base.tables();
+        let mut bodies = Vec::new();
+        new_bodies(self.base, &self.rules, &mut bodies);
+        new_bodies(self.base, &self.personas, &mut bodies);
+        new_bodies(self.base, &self.workflows, &mut bodies);
+        let outline_of = |row| match self.rules.touched.get(&row)? {
+            Change::Edited(edited) => Some(&*edited.model.outline),
+            Change::Gone => None,
+        };
+        writer::write_bodies(&tables, self.manifest.version, &bodies, outline_of, optional)
+    }
+}
+
+/// Bodies as they are now, where no owner came or went.
+fn new_bodies<'m, M>(base: &'m impl Base, changes: &'m Changes<M>, bodies: &mut Vec<Body<'m>>) {
+    bodies.extend((0..changes.count).map(|row| {
+        let owner = changes.first + row as u32;
+        match changes.touched.get(&row) {
+            Some(Change::Edited(Edited { body: Some(text), .. })) => Body { text, kept: None },
+            _ => Body { text: base.body(owner), kept: Some(owner) },
+        }
+    }));
 }
 
 /// The owners of one sort as the writer takes them.

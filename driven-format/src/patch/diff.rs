@@ -12,7 +12,7 @@ use zstd_safe::{CCtx, CParameter};
 
 use super::edit::{self, Template};
 use super::fields::{self, Owner, PRIORITY};
-use super::packing::{Packing, prefix_of_rows};
+use super::packing::{Packing, inflate, prefix_of_rows};
 use super::stream::{Output, fold, put_number};
 use super::{Base, DEFAULT_LIMIT, Operation, PATCH_MAGIC, Patch, PatchRecord, Sort, WholeBase};
 use crate::container::{Section, section_table};
@@ -22,10 +22,14 @@ use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
 use crate::wire::to_bytes;
 
-/// How many rules a frame is packed against beside those that change: what is tried with every way to tell changes,
-/// as far as it comes near the best, and what is tried with the best, for as long as more gain something.
-const MOST_ALIKE: [usize; 3] = [0, 4, 16];
-const MORE_ALIKE: [usize; 2] = [40, 64];
+/// How many rules a frame is packed against beside those that change, with every way to tell changes, as far as it
+/// comes near the best.
+const FEW_ALIKE: [usize; 2] = [0, 4];
+/// How many are looked at, with the best way, for what they give.
+const MANY_ALIKE: usize = 64;
+/// How many bytes of the stream a rule must give to be packed against. One costs its name, and longer ways to all
+/// others; against 1, 16 and 64 bytes, the patches of the tests' series are longer in all.
+const WORTH: usize = 32;
 /// Windows of a text whose hashes are compared, in bytes.
 const WINDOW: usize = 12;
 /// The level of frames that are packed against little.
@@ -92,8 +96,8 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Made, Error> {
     let changes = Changes::between(&old, &new);
     let of_base = old.digested();
     let rows = changes.like_what_is_new(&old);
-    let against_rows = |stream: &[u8], most: usize| -> Result<Vec<u8>, Error> {
-        let rows = &rows[rows.len().saturating_sub(most + changes.rows_touched())..];
+    let rows_of = |most: usize| &rows[rows.len().saturating_sub(most + changes.rows_touched())..];
+    let against_rows = |stream: &[u8], rows: &[u32]| -> Result<Vec<u8>, Error> {
         let mut rest = Vec::new();
         put_rows(&mut rest, rows);
         rest.extend(pack(stream, &prefix_of_rows(&old, rows), BEST)?);
@@ -111,10 +115,10 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Made, Error> {
     let mut least = vec![usize::MAX; told.len()];
     let comes_near =
         |own: usize, least: &[usize]| least.iter().all(|other| own <= other.saturating_add(other / 8));
-    for most in MOST_ALIKE {
+    for most in FEW_ALIKE {
         for (index, (style, stream, operations)) in told.iter().enumerate() {
             if comes_near(least[index], &least) {
-                let rest = against_rows(stream, most)?;
+                let rest = against_rows(stream, rows_of(most))?;
                 least[index] = least[index].min(rest.len());
                 add(format!("{} against {most} rows more", style.as_str()), Packing::Rows, operations, rest);
             }
@@ -123,15 +127,13 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Made, Error> {
     let (best, mut size) =
         least.iter().copied().enumerate().min_by_key(|(_, size)| *size).unwrap_or_default();
     let (style, stream, operations) = &told[best];
-    for most in MORE_ALIKE {
-        let rest = against_rows(stream, most)?;
-        let len = rest.len();
-        add(format!("{} against {most} rows more", style.as_str()), Packing::Rows, operations, rest);
-        if len >= size {
-            break;
-        }
-        size = len;
-    }
+    let many = rows_of(MANY_ALIKE);
+    let given = given_by_rows(stream, &old, many)?;
+    let worth: Vec<u32> =
+        many.iter().zip(given).filter(|(_, given)| *given >= WORTH).map(|(&row, _)| row).collect();
+    let rest = against_rows(stream, &worth)?;
+    size = size.min(rest.len());
+    add(format!("{} against rows that are worth it", style.as_str()), Packing::Rows, operations, rest);
     for (index, (style, stream, operations)) in told.iter().enumerate() {
         let name = |how: &str| format!("{} {how}", style.as_str());
         if comes_near(least[index], &least) {
@@ -202,6 +204,30 @@ fn put_rows(out: &mut Vec<u8>, rows: &[u32]) {
     for &row in rows {
         put_number(out, fold(i64::from(row) - next));
         next = i64::from(row) + 1;
+    }
+}
+
+/// How many bytes of a stream each row gives to a frame that is packed against all of them: so many become others when
+/// all bytes of the row do.
+fn given_by_rows(stream: &[u8], old: &WholeBase<'_>, rows: &[u32]) -> Result<Vec<usize>, Error> {
+    let mut prefix = prefix_of_rows(old, rows);
+    let frame = pack(stream, &prefix, QUICK)?;
+    let mut end = old.tables.names().len();
+    let mut given = Vec::with_capacity(rows.len());
+    for &row in rows {
+        let start = end;
+        end += old.body(row).len();
+        invert(&mut prefix[start..end]);
+        let other = inflate(&frame, &prefix, stream.len())?;
+        given.push(other.iter().zip(stream).filter(|(other, own)| other != own).count());
+        invert(&mut prefix[start..end]);
+    }
+    Ok(given)
+}
+
+fn invert(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = !*byte;
     }
 }
 

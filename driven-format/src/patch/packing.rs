@@ -61,7 +61,12 @@ pub(super) fn unpack<'p>(
         Packing::Rows => Cow::Owned(prefix_of_rows(base, &read_rows(rest, base.tables().rule_count())?)),
         Packing::Base => base.digested(),
     };
-    let frame = [&FRAME_MAGIC, rest.rest()].concat();
+    inflate(rest.rest(), &prefix, limit).map(Cow::Owned)
+}
+
+/// Unpacks a frame whose magic number was left out.
+pub(super) fn inflate(frame: &[u8], prefix: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    let frame = [&FRAME_MAGIC, frame].concat();
     let refused = |what: &str| Error::damaged(format!("the frame of the patch: {what}"));
     let len = zstd_safe::get_frame_content_size(&frame).ok().flatten();
     let len = len.ok_or_else(|| refused("it does not state its length"))?;
@@ -74,11 +79,11 @@ pub(super) fn unpack<'p>(
     let mut context = DCtx::try_create().ok_or_else(|| refused("no memory for it"))?;
     let mut run = || {
         context.set_parameter(DParameter::WindowLogMax(31))?;
-        context.ref_prefix(&prefix)?;
+        context.ref_prefix(prefix)?;
         context.decompress(&mut stream, &frame)
     };
     run().map_err(|code| refused(zstd_safe::get_error_name(code)))?;
-    Ok(Cow::Owned(stream))
+    Ok(stream)
 }
 
 fn read_rows(rest: &mut Input<'_>, count: usize) -> Result<Vec<u32>, Error> {

@@ -451,12 +451,22 @@ impl<'a> PathTables<'a> {
     /// Proves that rows and checks of every group are in order, and that groups tile the checks; rows may be shared.
     fn check_groups(&self, groups: impl Iterator<Item = GroupRecord>) -> Result<(), Error> {
         let (rows, checks) = (self.rows(), self.checks());
-        let falls = falls(rows.iter().map(|row| row.word));
+        // Rows that are shared are read again and again, which is quick, up to here; only beyond is anything allocated.
+        let mut budget = SHARED * (rows.len() + checks.len() + 64);
+        let mut falls = None;
         let mut next = 0;
         for group in groups {
-            let last = (group.row_start as usize).wrapping_add(group.row_len as usize).wrapping_sub(1);
-            let rising = rows.try_part(group.row_start, group.row_len).is_some()
-                && (group.row_len == 0 || falls[group.row_start as usize] == falls[last]);
+            let row = rows.try_part(group.row_start, group.row_len);
+            let rising = row.is_some_and(|row| {
+                let words = row.iter().map(|row| row.word);
+                budget = budget.saturating_sub(row.len());
+                if budget > 0 {
+                    return words.is_sorted_by(|a, b| a < b);
+                }
+                let falls = falls.get_or_insert_with(|| falls_of(rows.iter().map(|row| row.word)));
+                let start = group.row_start as usize;
+                row.is_empty() || falls[start] == falls[start + row.len() - 1]
+            });
             let own = (group.check_start == next).then(|| checks.try_part(next, group.check_len)).flatten();
             if !rising || own.is_none_or(|own| !own.iter().is_sorted_by(|a, b| a.rule <= b.rule)) {
                 return Err(Error::malformed("paths: a group is out of bounds or of order"));
@@ -492,7 +502,7 @@ impl<'a> PathTables<'a> {
 
 /// By place: how many of the words up to there are not above the one before them. A part rises when none of those
 /// behind its first is one of them; parts may share words, and each word is read once.
-fn falls(words: impl Iterator<Item = u32>) -> Vec<u32> {
+fn falls_of(words: impl Iterator<Item = u32>) -> Vec<u32> {
     let (mut before, mut count) = (None, 0);
     let each = words.map(|word| {
         count += u32::from(before >= Some(word));
@@ -528,6 +538,9 @@ struct Cursor {
 
 /// How many groups a path can have.
 const MAX_GROUPS: usize = 6;
+
+/// How often rows may be shared, about, before it pays to count once where they fall.
+const SHARED: usize = 16;
 
 /// How many words of 64 rules are merged at once: most packs have fewer rules than that, so each group is
 /// walked once, without a comparison a word.
@@ -858,5 +871,25 @@ mod tests {
         assert_eq!((word(group(3) + 8), word(group(3) + 12)), (0, 100));
         assert!(with(group(3) + 12, 99), "a check of no group");
         assert!(with(group(0) + 12, 1), "a check of two groups");
+    }
+
+    #[test]
+    fn rows_that_very_many_share_are_proved_all_the_same() {
+        let many: Vec<String> = (0..700).map(|number| alloc::format!("*.e{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let rules: Vec<&[&str]> =
+            (0..200).map(|rule| if rule % 64 == 0 { &many[..] } else { &["*.zz"][..] }).collect();
+        let (section, names) = tables(&rules);
+        let check = |section: &[u8]| PathTables::new(section, &names).check(200);
+        assert_eq!(check(&section), Ok(()));
+        let head = PathsRecord::read(&section);
+        let last = head.keys_at as usize + 699 * KeyRecord::SIZE + 28;
+        let row = |at: usize| (u32::read(&section[at..]), u32::read(&section[at + 4..]));
+        assert_eq!((row(last), row(last + KeyRecord::SIZE)), ((0, 4), (4, 4)));
+        for (start, is_in_order) in [(0, true), (2, false), (4, true), (5, false), (u32::MAX, false)] {
+            let mut bent = section.clone();
+            bent[last..last + 4].copy_from_slice(&start.to_le_bytes());
+            assert_eq!(check(&bent).is_ok(), is_in_order, "{start}");
+        }
     }
 }

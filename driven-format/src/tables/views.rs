@@ -394,7 +394,7 @@ impl<'a> PersonaHead<'a> {
 #[derive(Clone, Copy)]
 pub struct WorkflowHead<'a> {
     pub(super) tables: Tables<'a>,
-    pub(super) record: WorkflowRecord,
+    pub(crate) record: WorkflowRecord,
     pub(super) row: u32,
 }
 
