@@ -77,7 +77,7 @@ fn nobody_waits_for_a_judge_but_who_asked_it() {
     });
     thread::scope(|threads| {
         let writer = threads.spawn(|| store.apply(&step(1, 2)).unwrap());
-        is_asked.recv().unwrap();
+        is_asked.recv_timeout(Duration::from_mins(1)).unwrap();
         assert_eq!((store.load().generation(), store.generations().count()), (1, 0));
         assert_eq!(store.changes_since(1).unwrap().changed.len(), 0);
         assert!(store.subscribe().wait(Duration::from_millis(1)).is_none());
