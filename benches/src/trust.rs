@@ -68,7 +68,11 @@ fn leaves(tables: &Tables<'_>) -> Vec<Vec<u8>> {
         bytes.extend(text.as_bytes());
     };
     let leaf = |rule: driven_format::RuleHead<'_>| {
-        let mut bytes = b"driven rule v1\0".to_vec();
+        let mut bytes = rule.check_body().expect("it was written").as_bytes().to_vec();
+        for node in rule.outline() {
+            bytes.extend(node.start.to_le_bytes());
+            bytes.extend(node.len.to_le_bytes());
+        }
         for one in [rule.id(), rule.description(), rule.when()] {
             text(&mut bytes, one);
         }
@@ -86,18 +90,13 @@ fn leaves(tables: &Tables<'_>) -> Vec<Vec<u8>> {
             bytes.extend((list.len() as u64).to_le_bytes());
             list.iter().for_each(|one| text(&mut bytes, one));
         }
-        bytes.extend([0; 16]);
+        bytes.extend([0; 8]);
         for origin in rule.origins() {
             for one in [origin.assistant(), origin.path(), origin.text()] {
                 text(&mut bytes, one);
             }
         }
-        text(&mut bytes, rule.check_body().expect("it was written"));
-        for node in rule.outline() {
-            bytes.extend([node.kind.code(), node.level]);
-            bytes.extend(node.start.to_le_bytes());
-            bytes.extend(node.len.to_le_bytes());
-        }
+        bytes.extend([0; 16]);
         bytes
     };
     tables.rules().map(leaf).collect()

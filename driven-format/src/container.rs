@@ -137,6 +137,14 @@ impl Section {
     }
 }
 
+/// The order in which the sections of a table of `count` entries lie: as in the table, but outline and bodies last.
+///
+/// What the root digest covers is then one piece, and what stands before the bodies is read and proved without them.
+pub(crate) fn laid_out(count: usize) -> impl Iterator<Item = usize> {
+    let last = [Section::Outline as usize, Section::Bodies as usize];
+    (0..count).filter(move |index| !last.contains(index)).chain(last)
+}
+
 /// Rounds up to the next multiple of [`SECTION_ALIGN`].
 pub(crate) const fn align_up(len: usize) -> usize {
     len.next_multiple_of(SECTION_ALIGN)
@@ -240,7 +248,7 @@ fn check_header(pack: &[u8], len: usize) -> Result<HeaderRecord, Error> {
     Ok(header)
 }
 
-/// Sections follow one another at aligned offsets, the bodies last, zeros between, and fill the digested part.
+/// Sections follow one another at aligned offsets, outline and bodies last, zeros between, and fill the digested part.
 ///
 /// Of a front, what is there of them.
 fn check_tiling(pack: &[u8], table_end: usize, digested: usize) -> Result<(), Error> {
@@ -248,7 +256,7 @@ fn check_tiling(pack: &[u8], table_end: usize, digested: usize) -> Result<(), Er
     let mut last_kind = Section::ALL.len() as u32 - 1;
     let table = section_table(pack);
     let bodies = Section::Bodies as usize;
-    for index in (0..table.len()).filter(|&index| index != bodies).chain([bodies]) {
+    for index in laid_out(table.len()) {
         let entry = table.at(index);
         let kind = entry.kind;
         match Section::ALL.get(index) {

@@ -355,7 +355,7 @@ impl<'a> Tables<'a> {
     /// The content digest, from the manifest and the digests as stated.
     pub(crate) fn content_of_digests(&self) -> Digest {
         let record = self.manifest_record();
-        let mut canonical = Canonical::new("driven content v1");
+        let mut canonical = Canonical::many("driven content v1");
         canonical
             .text(self.str(record.name))
             .number(record.version)
@@ -400,17 +400,17 @@ impl<'a> Tables<'a> {
                 ))
             })
         };
-        let mut canonical = Canonical::new(views::RULE);
+        let mut canonical = Canonical::many(views::RULE);
         for rule in self.rules() {
             let digest = rule.compute_digest(next(rule.body_range())?, &mut canonical);
             agree(digest, rule.digest(), "rule", rule.id())?;
         }
-        let mut canonical = Canonical::new(views::PERSONA);
+        let mut canonical = Canonical::many(views::PERSONA);
         for persona in self.personas() {
             let digest = persona.compute_digest(next(persona.body_range())?, &mut canonical);
             agree(digest, persona.digest(), "persona", persona.id())?;
         }
-        let mut canonical = Canonical::new(views::WORKFLOW);
+        let mut canonical = Canonical::many(views::WORKFLOW);
         for flow in self.workflows() {
             let digest = flow.compute_digest(next(flow.body_range())?, &mut canonical);
             agree(digest, flow.digest(), "workflow", flow.id())?;

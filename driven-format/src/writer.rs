@@ -12,12 +12,12 @@ use core::cmp::Reverse;
 
 use crate::container::{
     ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK, Section,
-    SectionRecord, align_up,
+    SectionRecord, align_up, laid_out,
 };
 use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
 use crate::glob::GlobList;
-use crate::hash::hash;
+use crate::hash::{hash, mix};
 use crate::model::{Activation, Category, Manifest, OutlineNode, Persona, Rule, Workflow};
 use crate::sections::outline::{MAX_BODY, OutlineRecord};
 use crate::sections::paths::{GONE, KeptPaths, PathsBuilder};
@@ -331,9 +331,9 @@ struct Names<'m> {
     /// Open addressing, at most half full; a reference of no length is a free slot.
     slots: Vec<StrRef>,
     used: usize,
-    /// The names of the pack that is kept from, and by place in them where a text was put, plus one.
+    /// The names of the pack that is kept from.
     base: &'m str,
-    moved: Vec<u32>,
+    moved: Moved,
     /// Bytes of all strings, each as often as it is referred to.
     referred: u64,
 }
@@ -341,10 +341,12 @@ struct Names<'m> {
 impl<'m> Names<'m> {
     /// Begins with room for what `base` has, from which texts are kept.
     fn start_from(&mut self, base: &'m str) {
+        // Names are rarely shorter than 16 bytes in the mean; where they are, the slots grow.
+        let slots = (base.len() / 8).next_power_of_two().max(64);
         self.base = base;
-        self.moved = vec![0; base.len()];
+        self.moved = Moved { slots: vec![[0; 2]; slots], used: 0 };
         self.text.reserve(base.len() + base.len() / 8);
-        self.slots = vec![StrRef::default(); (base.len() / 8).next_power_of_two().max(64)];
+        self.slots = vec![StrRef::default(); slots];
     }
 
     /// The place of `text`, a part of the names of the base.
@@ -354,15 +356,17 @@ impl<'m> Names<'m> {
         if len == 0 {
             return StrRef::default();
         }
-        let Some(&moved) = self.moved.get(at) else { return self.intern(text) };
-        if let Some(offset) = moved.checked_sub(1)
+        if at >= self.base.len() {
+            return self.intern(text);
+        }
+        if let Some(offset) = self.moved.find(at as u32)
             && self.text.as_bytes().get(offset as usize..(offset + len) as usize) == Some(text.as_bytes())
         {
             self.referred += u64::from(len);
             return StrRef { offset, len };
         }
         let place = self.intern(text);
-        self.moved[at] = place.offset + 1;
+        self.moved.put(at as u32, place.offset);
         place
     }
 
@@ -401,6 +405,44 @@ impl<'m> Names<'m> {
             let slot = self.slot(place.of(&self.text));
             self.slots[slot] = place;
         }
+    }
+}
+
+/// By place in the names of a base: where the text of that place was put.
+///
+/// Open addressing. When it is half full nothing more is put: who finds nothing looks for the text.
+#[derive(Default)]
+struct Moved {
+    /// Place in the base, plus one, and place now; zeros in a free slot.
+    slots: Vec<[u32; 2]>,
+    used: usize,
+}
+
+impl Moved {
+    fn find(&self, at: u32) -> Option<u32> {
+        let [found, offset] = self.slots[self.slot(at)];
+        (found != 0).then_some(offset)
+    }
+
+    fn put(&mut self, at: u32, offset: u32) {
+        let slot = self.slot(at);
+        if self.slots[slot][0] == 0 {
+            if 2 * self.used >= self.slots.len() {
+                return;
+            }
+            self.used += 1;
+        }
+        self.slots[slot] = [at + 1, offset];
+    }
+
+    /// Where the place is, or the slot where it would be.
+    fn slot(&self, at: u32) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = mix(u64::from(at)) as usize & mask;
+        while self.slots[slot][0] != 0 && self.slots[slot][0] != at + 1 {
+            slot = (slot + 1) & mask;
+        }
+        slot
     }
 }
 
@@ -737,7 +779,7 @@ fn encoded(nodes: &[OutlineNode], body: &str, id: &str) -> Result<Vec<u8>, Error
 
 fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Option<Digest>]) {
     let tables = Tables::assume_checked_front(front, names);
-    let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::new);
+    let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::many);
     let mut each = bodies.iter().map(|body| body.text).zip(known);
     let mut digests = Vec::with_capacity(known.len());
     for (rule, (body, known)) in tables.rules().zip(each.by_ref()) {
@@ -775,7 +817,7 @@ fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) 
         .collect();
     entries[bodies].len = bodies_len as u32;
     let mut end = HEADER_LEN + ENTRY_LEN * all.len();
-    for index in (0..all.len()).filter(|&index| index != bodies).chain([bodies]) {
+    for index in laid_out(all.len()) {
         let offset = align_up(end);
         entries[index].offset = offset as u32;
         end = offset + entries[index].len as usize;
@@ -797,13 +839,10 @@ fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) 
     let mut front = Vec::with_capacity(entries[bodies].offset as usize + BEHIND);
     front.extend(to_bytes(&[header]));
     front.extend(to_bytes(&entries));
-    for (index, (_, _, pieces)) in all.iter().enumerate() {
-        // The bodies have none here; they lie behind what is last.
-        if index != bodies {
-            front.resize(align_up(front.len()), 0);
-            pieces.iter().for_each(|piece| front.extend_from_slice(piece));
-        }
+    for index in laid_out(all.len()) {
+        // The bodies, which are the last, have no pieces here.
+        front.resize(align_up(front.len()), 0);
+        all[index].2.iter().for_each(|piece| front.extend_from_slice(piece));
     }
-    front.resize(align_up(front.len()), 0);
     Ok(front)
 }

@@ -294,7 +294,10 @@ impl<'a> RuleHead<'a> {
 
     /// The digest of its meaning with this body; `canonical` is one of [`RULE`].
     pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
+        let outline = self.outline_bytes();
         canonical
+            .bytes(body.as_bytes())
+            .bytes(outline)
             .text(self.id())
             .text(self.description())
             .text(self.when())
@@ -309,7 +312,7 @@ impl<'a> RuleHead<'a> {
         for origin in self.origins() {
             canonical.text(origin.assistant()).text(origin.path()).text(origin.text());
         }
-        canonical.text(body).nodes(self.outline()).finish()
+        canonical.number(body.len() as u64).number(outline.len() as u64).finish()
     }
 }
 
@@ -384,9 +387,9 @@ impl<'a> PersonaHead<'a> {
     }
 
     pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
-        canonical.text(self.id()).text(self.description()).text(self.role());
+        canonical.bytes(body.as_bytes()).text(self.id()).text(self.description()).text(self.role());
         canonical.texts(self.traits().iter()).texts(self.principles().iter());
-        canonical.text(body).finish()
+        canonical.number(body.len() as u64).finish()
     }
 }
 
@@ -429,13 +432,13 @@ impl<'a> WorkflowHead<'a> {
     }
 
     pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
-        canonical.text(self.id()).text(self.description());
+        canonical.bytes(body.as_bytes()).text(self.id()).text(self.description());
         canonical.number(u64::from(self.record.steps_len));
         for step in self.steps() {
             canonical.number(u64::from(step.kind().code()));
             canonical.text(step.name()).text(step.text()).text(step.when());
         }
-        canonical.text(body).finish()
+        canonical.number(body.len() as u64).finish()
     }
 }
 

@@ -20,29 +20,35 @@ use crate::wire::{StrRef, to_bytes};
 #[derive(Default)]
 pub(crate) struct PathsBuilder {
     /// The rules for every path, and the checks of patterns that fix nothing.
-    base: GroupDraft<'static>,
+    base: GroupDraft,
     /// By kind, by text.
-    keys: [BTreeMap<String, GroupDraft<'static>>; 4],
-    pairs: BTreeMap<(String, String), GroupDraft<'static>>,
+    keys: [BTreeMap<String, GroupDraft>; 4],
+    pairs: BTreeMap<(String, String), GroupDraft>,
     steps: Vec<PatternRecord>,
     /// By row, for rules that are kept: where their steps begin.
     kept_steps: Vec<u32>,
 }
 
 #[derive(Default)]
-pub(super) struct GroupDraft<'k> {
+pub(super) struct GroupDraft {
     /// In rising order.
-    pub(super) rules: Vec<u32>,
-    pub(super) checks: Vec<CheckDraft<'k>>,
+    rules: Vec<u32>,
+    checks: Vec<CheckDraft>,
+    /// What a pack of which rules are kept says beside that.
+    kept: Option<GroupRecord>,
 }
 
 /// A check whose pattern is in no names yet.
-pub(super) struct CheckDraft<'k> {
-    pub(super) pattern: Cow<'k, str>,
-    pub(super) record: CheckRecord,
+struct CheckDraft {
+    pattern: String,
+    record: CheckRecord,
 }
 
-impl<'k> GroupDraft<'k> {
+impl GroupDraft {
+    pub(super) fn kept(group: GroupRecord) -> Self {
+        GroupDraft { kept: Some(group), ..GroupDraft::default() }
+    }
+
     /// The key alone says that a rule is meant.
     fn decide(&mut self, rule: u32) {
         if self.rules.last() != Some(&rule) {
@@ -50,31 +56,24 @@ impl<'k> GroupDraft<'k> {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.checks.is_empty()
-    }
-
-    /// What both say.
-    fn join(&mut self, other: GroupDraft<'k>) {
-        if !other.rules.is_empty() {
-            self.rules.extend(other.rules);
-            self.rules.sort_unstable();
-        }
-        self.checks.extend(other.checks);
+    /// Takes over what the same group says in the pack of which rules are kept, which has nothing else to say.
+    fn join(&mut self, other: GroupDraft) {
+        debug_assert!(self.rules.is_empty() && self.checks.is_empty() && other.kept.is_none());
+        *self = GroupDraft { kept: self.kept, ..other };
     }
 }
 
 /// A key as it will be laid out.
 pub(super) struct KeyDraft<'k> {
     pub(super) text: Cow<'k, str>,
-    pub(super) group: GroupDraft<'k>,
+    pub(super) group: GroupDraft,
 }
 
 /// A pair as it will be laid out.
 pub(super) struct PairDraft<'k> {
     pub(super) folder: Cow<'k, str>,
     pub(super) extension: Cow<'k, str>,
-    pub(super) group: GroupDraft<'k>,
+    pub(super) group: GroupDraft,
 }
 
 impl PathsBuilder {
@@ -105,7 +104,7 @@ impl PathsBuilder {
                 continue;
             }
             group.checks.push(CheckDraft {
-                pattern: Cow::Owned(glob.as_str().into()),
+                pattern: glob.as_str().into(),
                 record: CheckRecord {
                     sieve: sieve_of(glob.as_str()),
                     rule,
@@ -130,7 +129,7 @@ impl PathsBuilder {
         self.steps.extend(steps);
     }
 
-    fn key(&mut self, kind: KeyKind, text: &str) -> &mut GroupDraft<'static> {
+    fn key(&mut self, kind: KeyKind, text: &str) -> &mut GroupDraft {
         let keys = &mut self.keys[kind as usize - 1];
         if !keys.contains_key(text) {
             keys.insert(text.into(), GroupDraft::default());
@@ -138,7 +137,7 @@ impl PathsBuilder {
         keys.get_mut(text).expect("it was put there")
     }
 
-    fn group(&mut self, key: ShapeKey<'_>) -> &mut GroupDraft<'static> {
+    fn group(&mut self, key: ShapeKey<'_>) -> &mut GroupDraft {
         match key {
             ShapeKey::None => &mut self.base,
             ShapeKey::One(kind, text) => self.key(kind, &text),
@@ -157,8 +156,6 @@ impl PathsBuilder {
         kept: Option<&KeptPaths<'_>>,
         intern: &mut impl FnMut(&str) -> StrRef,
     ) -> Vec<u8> {
-        let mut tables = TablesDraft::default();
-        let mut everywhere = vec![0_u64; rule_count.div_ceil(64)];
         let mut base = core::mem::take(&mut self.base);
         let mut keys = self.keys.map(|keys| -> Vec<KeyDraft<'_>> {
             keys.into_iter().map(|(text, group)| KeyDraft { text: text.into(), group }).collect()
@@ -172,10 +169,9 @@ impl PathsBuilder {
             })
             .collect();
         if let Some(kept) = kept {
-            let group = |group| kept.group(group, &self.kept_steps);
             base.rules.extend(kept.everywhere());
-            base.checks.extend(kept.loose(group));
-            let (old_keys, old_pairs) = kept.entries(group);
+            base.kept = Some(kept.loose());
+            let (old_keys, old_pairs) = kept.entries();
             for (keys, old) in keys.iter_mut().zip(old_keys) {
                 *keys = merge(
                     old,
@@ -191,10 +187,12 @@ impl PathsBuilder {
                 |one, other| one.group.join(other.group),
             );
         }
+        let mut everywhere = vec![0_u64; rule_count.div_ceil(64)];
         for rule in core::mem::take(&mut base.rules) {
             everywhere[rule as usize / 64] |= 1 << (rule % 64);
         }
-        let loose = tables.group(base, &everywhere, intern);
+        let mut tables = TablesDraft::new(kept, self.kept_steps, everywhere);
+        let loose = tables.group(base, intern);
         let mut records = Vec::new();
         let mut hashes = Vec::new();
         // By kind: where its keys begin.
@@ -209,7 +207,7 @@ impl PathsBuilder {
                     tail: last_word(text.as_bytes()),
                     text: intern(&text),
                     kind: kind as u32,
-                    group: tables.group(group, &everywhere, intern),
+                    group: tables.group(group, intern),
                 });
                 texts[index].push(text);
             }
@@ -223,7 +221,7 @@ impl PathsBuilder {
         let pairs = pairs.into_iter().map(|pair| PairRecord {
             folder: index_of(KeyKind::Folder, &pair.folder),
             extension: index_of(KeyKind::Extension, &pair.extension),
-            group: tables.group(pair.group, &everywhere, intern),
+            group: tables.group(pair.group, intern),
         });
         let pairs: Vec<PairRecord> = pairs.collect();
         let key_slots = slots(hashes.into_iter());
@@ -233,7 +231,7 @@ impl PathsBuilder {
             to_bytes(&keys),
             to_bytes(&pair_slots),
             to_bytes(&pairs),
-            to_bytes(&everywhere),
+            to_bytes(&tables.everywhere),
             to_bytes(&tables.rows),
             to_bytes(&tables.checks),
             to_bytes(&self.steps),
@@ -261,8 +259,12 @@ impl PathsBuilder {
 }
 
 /// Rows and checks as they are laid out; equal rows are stored once.
-#[derive(Default)]
-struct TablesDraft {
+struct TablesDraft<'k> {
+    /// The tables of the pack of which rules are kept, and by row where the steps of a kept rule begin now.
+    kept: Option<&'k KeptPaths<'k>>,
+    kept_steps: Vec<u32>,
+    /// The rules for every path, as bits.
+    everywhere: Vec<u64>,
     rows: Vec<RowRecord>,
     checks: Vec<CheckRecord>,
     /// By what its words mix to: where a row begins, and how many words it has.
@@ -271,7 +273,12 @@ struct TablesDraft {
     words: Vec<RowRecord>,
 }
 
-impl TablesDraft {
+impl<'k> TablesDraft<'k> {
+    fn new(kept: Option<&'k KeptPaths<'k>>, kept_steps: Vec<u32>, everywhere: Vec<u64>) -> Self {
+        let (rows, checks, known, words) = Default::default();
+        TablesDraft { kept, kept_steps, everywhere, rows, checks, known, words }
+    }
+
     /// Where the row of `words` begins: where an equal one is, or behind the others.
     fn row(&mut self) -> u32 {
         let len = self.words.len() as u32;
@@ -290,38 +297,63 @@ impl TablesDraft {
         start
     }
 
-    /// Lays out a group, without what `everywhere` says already: a word for each 64 rules.
-    fn group(
-        &mut self,
-        group: GroupDraft<'_>,
-        everywhere: &[u64],
-        intern: &mut impl FnMut(&str) -> StrRef,
-    ) -> GroupRecord {
-        let is_everywhere = |rule: u32| everywhere[rule as usize / 64] >> (rule % 64) & 1 != 0;
+    /// Lays out a group, without what is said of every path already: a word for each 64 rules.
+    fn group(&mut self, mut group: GroupDraft, intern: &mut impl FnMut(&str) -> StrRef) -> GroupRecord {
+        let kept = self.kept.zip(group.kept);
         self.words.clear();
-        for &rule in group.rules.iter().filter(|&&rule| !is_everywhere(rule)) {
-            let (word, bit) = (rule / 64, 1 << (rule % 64));
-            match self.words.last_mut().filter(|last| last.word == word) {
-                Some(last) => last.bits |= bit,
-                None => self.words.push(RowRecord { word, bits: bit }),
-            }
+        if group.rules.is_empty() {
+            kept.into_iter().flat_map(|(kept, group)| kept.rules(group)).for_each(|rule| self.decide(rule));
+        } else {
+            group.rules.extend(kept.into_iter().flat_map(|(kept, group)| kept.rules(group)));
+            group.rules.sort_unstable();
+            group.rules.iter().for_each(|&rule| self.decide(rule));
         }
         let row_len = self.words.len() as u32;
         let row_start = self.row();
-        let mut checks = group.checks;
-        checks.retain(|CheckDraft { record: check, .. }| {
-            !is_everywhere(check.rule) && group.rules.binary_search(&check.rule).is_err()
-        });
-        let order = |check: &CheckDraft<'_>| check.record.rule;
-        checks.sort_by(|one, other| (order(one), &one.pattern).cmp(&(order(other), &other.pattern)));
-        checks.dedup_by(|one, other| (order(one), &one.pattern) == (order(other), &other.pattern));
         let check_start = self.checks.len() as u32;
-        let check_len = checks.len() as u32;
-        let checks = checks.into_iter();
-        self.checks.extend(
-            checks.map(|CheckDraft { pattern, record }| CheckRecord { pattern: intern(&pattern), ..record }),
-        );
+        let kept = kept.into_iter().flat_map(|(kept, group)| kept.checks(group));
+        if group.checks.is_empty() {
+            for (pattern, record) in kept {
+                let steps_start = self.kept_steps[record.rule as usize];
+                self.check(CheckRecord { steps_start, ..record }, pattern, intern);
+            }
+        } else {
+            let kept = kept.map(|(pattern, record)| {
+                let steps_start = self.kept_steps[record.rule as usize];
+                (record.rule, pattern, CheckRecord { steps_start, ..record })
+            });
+            let own = group.checks.iter().map(|check| (check.record.rule, &*check.pattern, check.record));
+            let mut checks: Vec<(u32, &str, CheckRecord)> = kept.chain(own).collect();
+            checks.sort_by_key(|&(rule, pattern, _)| (rule, pattern));
+            checks.dedup_by_key(|&mut (rule, pattern, _)| (rule, pattern));
+            for (_, pattern, record) in checks {
+                self.check(record, pattern, intern);
+            }
+        }
+        let check_len = self.checks.len() as u32 - check_start;
         GroupRecord { row_start, row_len, check_start, check_len }
+    }
+
+    /// Adds a rule to the words, unless it is for every path. Rules come in rising order.
+    fn decide(&mut self, rule: u32) {
+        let (word, bit) = (rule / 64, 1 << (rule % 64));
+        if self.everywhere[word as usize] & bit != 0 {
+            return;
+        }
+        match self.words.last_mut().filter(|last| last.word == word) {
+            Some(last) => last.bits |= bit,
+            None => self.words.push(RowRecord { word, bits: bit }),
+        }
+    }
+
+    /// Adds a check, unless its rule is meant already.
+    fn check(&mut self, record: CheckRecord, pattern: &str, intern: &mut impl FnMut(&str) -> StrRef) {
+        let (word, bit) = (record.rule / 64, 1 << (record.rule % 64));
+        let decided = self.words.binary_search_by_key(&word, |row| row.word);
+        let decided = decided.is_ok_and(|index| self.words[index].bits & bit != 0);
+        if !decided && self.everywhere[word as usize] & bit == 0 {
+            self.checks.push(CheckRecord { pattern: intern(pattern), ..record });
+        }
     }
 }
 

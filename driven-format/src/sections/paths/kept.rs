@@ -6,7 +6,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::build::{CheckDraft, GroupDraft, KeyDraft, PairDraft};
+use super::build::{GroupDraft, KeyDraft, PairDraft};
 use super::{CheckRecord, GroupRecord, KeyKind, PathTables};
 
 /// A rule that is not kept.
@@ -83,31 +83,35 @@ impl<'k> KeptPaths<'k> {
         .filter_map(|old| self.row(old))
     }
 
-    /// A group, renumbered; `steps` is where the steps of each rule begin now.
-    pub(super) fn group(&self, group: GroupRecord, steps: &[u32]) -> GroupDraft<'k> {
+    /// The rules that a group decides.
+    pub(super) fn rules(&self, group: GroupRecord) -> impl Iterator<Item = u32> + '_ {
         let rows = self.tables.rows().part(group.row_start, group.row_len);
-        let rules = rows.iter().flat_map(|row| self.rules_of(row.word, row.bits)).collect();
+        rows.iter().flat_map(|row| self.rules_of(row.word, row.bits))
+    }
+
+    /// The checks of a group with their patterns; where their steps begin is not what it was.
+    pub(super) fn checks(&self, group: GroupRecord) -> impl Iterator<Item = (&'k str, CheckRecord)> + '_ {
         let checks = self.tables.checks().part(group.check_start, group.check_len);
-        let checks = checks.iter().filter_map(|check| {
+        checks.iter().filter_map(|check| {
             let rule = self.row(check.rule)?;
-            let pattern = check.pattern.of(self.tables.names).into();
-            let record = CheckRecord { rule, steps_start: steps[rule as usize], ..check };
-            Some(CheckDraft { pattern, record })
-        });
-        GroupDraft { rules, checks: checks.collect() }
+            Some((check.pattern.of(self.tables.names), CheckRecord { rule, ..check }))
+        })
+    }
+
+    /// A group that says nothing of a rule that is kept.
+    fn says_nothing(&self, group: GroupRecord) -> bool {
+        let checks = self.tables.checks().part(group.check_start, group.check_len);
+        self.rules(group).next().is_none() && !checks.iter().any(|check| self.row(check.rule).is_some())
     }
 
     /// The checks of patterns that fix nothing.
-    pub(super) fn loose(&self, read: impl Fn(GroupRecord) -> GroupDraft<'k>) -> Vec<CheckDraft<'k>> {
+    pub(super) fn loose(&self) -> GroupRecord {
         let check_len = self.tables.head().loose_checks;
-        read(GroupRecord { row_start: 0, row_len: 0, check_start: 0, check_len }).checks
+        GroupRecord { row_start: 0, row_len: 0, check_start: 0, check_len }
     }
 
     /// Keys by kind, and pairs, that are still needed, sorted as they lie there.
-    pub(super) fn entries(
-        &self,
-        read: impl Fn(GroupRecord) -> GroupDraft<'k>,
-    ) -> ([Vec<KeyDraft<'k>>; 4], Vec<PairDraft<'k>>) {
+    pub(super) fn entries(&self) -> ([Vec<KeyDraft<'k>>; 4], Vec<PairDraft<'k>>) {
         let old_keys = self.tables.keys();
         let text = |index: u32| old_keys.at(index as usize).text.of(self.tables.names).into();
         // A pair needs the keys that it is of, also where these have no rules of their own.
@@ -118,23 +122,28 @@ impl<'k> KeptPaths<'k> {
             if pair.folder.max(pair.extension) as usize >= old_keys.len() {
                 continue;
             }
-            let group = read(pair.group);
-            let stays = !group.is_empty() || is_empty(&pair.group);
+            let stays = !self.says_nothing(pair.group) || is_empty(&pair.group);
             for key in [pair.folder, pair.extension] {
                 had_pair[key as usize] = true;
                 has_pair[key as usize] |= stays;
             }
             if stays {
-                pairs.push(PairDraft { folder: text(pair.folder), extension: text(pair.extension), group });
+                pairs.push(PairDraft {
+                    folder: text(pair.folder),
+                    extension: text(pair.extension),
+                    group: GroupDraft::kept(pair.group),
+                });
             }
         }
         let mut keys: [Vec<KeyDraft<'k>>; 4] = Default::default();
         for (index, key) in old_keys.iter().enumerate() {
-            let group = read(key.group);
             let was_needed = is_empty(&key.group) && !had_pair[index];
-            if !group.is_empty() || has_pair[index] || was_needed {
+            if has_pair[index] || was_needed || !self.says_nothing(key.group) {
                 let kind = (key.kind as usize).clamp(1, KeyKind::ALL.len()) - 1;
-                keys[kind].push(KeyDraft { text: key.text.of(self.tables.names).into(), group });
+                keys[kind].push(KeyDraft {
+                    text: key.text.of(self.tables.names).into(),
+                    group: GroupDraft::kept(key.group),
+                });
             }
         }
         (keys, pairs)
