@@ -42,6 +42,8 @@ pub(crate) struct Content<'m> {
     pub(crate) optional: Vec<Optional<'m>>,
     /// The pack that rules are kept from, when what it says of their paths is to be taken over.
     pub(crate) base: Option<Tables<'m>>,
+    /// Of the tables that find texts again; the pack is the same with any.
+    pub(crate) seed: u64,
 }
 
 /// A section that readers may pass over.
@@ -176,7 +178,7 @@ impl Written<'_> {
 /// Content that has no form as a pack: two parts with one id, a glob without meaning, an outline that is no part of
 /// its body, or more than the format holds.
 pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
-    let Content { manifest, rules, personas, workflows, optional, base } = &mut content;
+    let Content { manifest, rules, personas, workflows, optional, base, seed } = &mut content;
     rules.sort_by_key(|rule| (Reverse(rule.priority()), rule.id()));
     personas.sort_by_key(Part::<&Persona, _>::id);
     workflows.sort_by_key(Part::<&Workflow, _>::id);
@@ -185,6 +187,7 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
     check_ids("workflow", workflows.iter().map(Part::<&Workflow, _>::id))?;
 
     let mut writer = Writer::default();
+    writer.names.seed = *seed;
     if let Some(base) = base {
         writer.names.start_from(base.names());
     }
@@ -336,6 +339,8 @@ struct Names<'m> {
     moved: Moved,
     /// Bytes of all strings, each as often as it is referred to.
     referred: u64,
+    /// What hashes begin with, so that nobody chooses texts that all meet in one slot.
+    seed: u64,
 }
 
 impl<'m> Names<'m> {
@@ -344,7 +349,7 @@ impl<'m> Names<'m> {
         // Names are rarely shorter than 16 bytes in the mean; where they are, the slots grow.
         let slots = (base.len() / 8).next_power_of_two().max(64);
         self.base = base;
-        self.moved = Moved { slots: vec![[0; 2]; slots], used: 0 };
+        self.moved = Moved { slots: vec![[0; 2]; slots], used: 0, seed: self.seed };
         self.text.reserve(base.len() + base.len() / 8);
         self.slots = vec![StrRef::default(); slots];
     }
@@ -391,7 +396,7 @@ impl<'m> Names<'m> {
     /// Where `text` is, or the slot where it would be.
     fn slot(&self, text: &str) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = hash(text.as_bytes(), 0) as usize & mask;
+        let mut slot = hash(text.as_bytes(), self.seed) as usize & mask;
         while self.slots[slot].len != 0 && self.slots[slot].of(&self.text) != text {
             slot = (slot + 1) & mask;
         }
@@ -416,6 +421,7 @@ struct Moved {
     /// Place in the base, plus one, and place now; zeros in a free slot.
     slots: Vec<[u32; 2]>,
     used: usize,
+    seed: u64,
 }
 
 impl Moved {
@@ -438,7 +444,7 @@ impl Moved {
     /// Where the place is, or the slot where it would be.
     fn slot(&self, at: u32) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = mix(u64::from(at)) as usize & mask;
+        let mut slot = mix(u64::from(at) ^ self.seed) as usize & mask;
         while self.slots[slot][0] != 0 && self.slots[slot][0] != at + 1 {
             slot = (slot + 1) & mask;
         }

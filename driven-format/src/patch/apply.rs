@@ -10,7 +10,9 @@ use super::stream::{Opening, Stream};
 use super::{Base, BodySource, Operation, Sort, Target};
 use crate::attestation::Attestation;
 use crate::container::{KIND_ATTESTATION, Section, section_table};
+use crate::digest::file_hash;
 use crate::error::Error;
+use crate::hash::first_word;
 use crate::lift;
 use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
@@ -26,7 +28,8 @@ pub(super) fn run(
     limit: usize,
     is_it: impl Fn(&Target) -> bool,
 ) -> Result<Target, Error> {
-    let draft = match read(Stream::new(stream)?, base, limit)? {
+    let seed = first_word(file_hash(stream).as_bytes());
+    let draft = match read(Stream::new(stream)?, Draft::new(base, limit, seed))? {
         Read::Whole(digested) => return whole(digested, signatures, limit),
         Read::Draft(draft) => draft,
     };
@@ -43,12 +46,7 @@ enum Read<'s, 'b, B> {
     Draft(Draft<'b, B>),
 }
 
-fn read<'s, 'b, B: Base>(
-    mut stream: Stream<'s>,
-    base: &'b B,
-    limit: usize,
-) -> Result<Read<'s, 'b, B>, Error> {
-    let mut draft = Draft::new(base, limit);
+fn read<'s, 'b, B: Base>(mut stream: Stream<'s>, mut draft: Draft<'b, B>) -> Result<Read<'s, 'b, B>, Error> {
     loop {
         let opening = stream.opening()?;
         match opening.operation {
@@ -127,10 +125,12 @@ struct Draft<'b, B> {
     /// Bytes that new bodies may still have.
     room: usize,
     limit: usize,
+    /// Of all that the stream says: who writes a stream can't choose its texts by it.
+    seed: u64,
 }
 
 impl<'b, B: Base> Draft<'b, B> {
-    fn new(base: &'b B, limit: usize) -> Self {
+    fn new(base: &'b B, limit: usize, seed: u64) -> Self {
         let tables = base.tables();
         let [rules, personas, workflows] =
             [tables.rule_count(), tables.personas().len(), tables.workflows().len()];
@@ -145,6 +145,7 @@ impl<'b, B: Base> Draft<'b, B> {
             optional: None,
             room: limit,
             limit,
+            seed,
         }
     }
 
@@ -253,6 +254,7 @@ impl<'b, B: Base> Draft<'b, B> {
             workflows: parts(self.base, &self.workflows, tables.workflows()),
             optional,
             base,
+            seed: self.seed,
         })
     }
 
