@@ -155,13 +155,10 @@ impl Tree {
         let first = retained.editions.len().saturating_sub(self.patches);
         let patches = self.make_patches(name, &retained.editions[first..], &edition, pack)?;
         retained.editions.push(edition.clone());
-        let gone = match self.keep {
-            Some(keep) => {
-                let beyond = retained.editions.len().saturating_sub(keep.get());
-                retained.editions.drain(..beyond).collect()
-            }
-            None => Vec::new(),
-        };
+        if let Some(keep) = self.keep {
+            let beyond = retained.editions.len().saturating_sub(keep.get());
+            retained.editions.drain(..beyond);
+        }
         write(&folder.join(INDEX), &json(&retained))?;
         if let Some(timestamp) = &self.timestamp {
             write(&folder.join("timestamp"), timestamp.as_bytes())?;
@@ -169,16 +166,14 @@ impl Tree {
         let feed = feed_of(name, &edition);
         write(&folder.join("current"), feed.render().as_bytes())?;
         write(&self.root.join(INDEX), &json(&self.listing()?))?;
-        for edition in &gone {
-            remove(&folder, edition)?;
-        }
+        let removed = if self.keep.is_some() { sweep(&folder, &retained)? } else { 0 };
         Ok(Published {
             feed,
             was_current,
             before: before.map(|before| before.version),
             packed: packed.len(),
             patches,
-            removed: gone.len(),
+            removed,
         })
     }
 
@@ -302,27 +297,50 @@ fn feed_of(name: &str, edition: &Edition) -> Feed {
     }
 }
 
-fn remove(folder: &Path, edition: &Edition) -> Result<()> {
-    let packs =
-        ["drv", "drv.zst"].map(|ending| folder.join("pack").join(format!("{}.{ending}", edition.edition)));
-    let short = &edition.edition[..32];
-    let patches = folder.join("patch");
-    let io = |err| Error::io(&patches, &err);
-    let mut files = packs.to_vec();
-    for entry in fs::read_dir(&patches).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.split_once("..").is_some_and(|(old, new)| old == short || new == short) {
-            files.push(entry.path());
+/// Removes packs that are not retained, and patches from or to them; also what a publisher left who was stopped.
+/// Gives how many packs went.
+fn sweep(folder: &Path, retained: &Retained) -> Result<usize> {
+    let is_retained = |edition: &str| retained.editions.iter().any(|kept| kept.edition.starts_with(edition));
+    let mut removed = 0;
+    for (below, editions_of) in [("pack", editions_of_pack as Naming), ("patch", editions_of_patch)] {
+        let folder = folder.join(below);
+        let io = |err| Error::io(&folder, &err);
+        for entry in fs::read_dir(&folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(editions) = editions_of(&name) else { continue };
+            if editions.into_iter().all(is_retained) {
+                continue;
+            }
+            let is_pack = entry.path().extension().is_some_and(|ending| ending == "drv");
+            match fs::remove_file(entry.path()) {
+                Ok(()) => removed += usize::from(is_pack),
+                Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
+                Err(err) => return Err(Error::io(&entry.path(), &err)),
+            }
         }
     }
-    for file in files {
-        match fs::remove_file(&file) {
-            Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&file, &err)),
-            _ => {}
-        }
-    }
-    Ok(())
+    Ok(removed)
+}
+
+/// Of which editions a file of this name is; nothing when it is none of ours.
+type Naming = fn(&str) -> Option<Vec<&str>>;
+
+/// The edition whose pack, in whatever form, a file of this name is.
+fn editions_of_pack(file: &str) -> Option<Vec<&str>> {
+    let (edition, _) = file.split_once('.')?;
+    is_hex(edition, 64).then(|| vec![edition])
+}
+
+/// How the editions begin between which a file of this name is a patch.
+fn editions_of_patch(file: &str) -> Option<Vec<&str>> {
+    let (old, new) = file.split_once("..")?;
+    let new = new.get(..32)?;
+    (is_hex(old, 32) && is_hex(new, 32)).then(|| vec![old, new])
+}
+
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Writes a file whole, unless it has these bytes.

@@ -340,6 +340,102 @@ fn a_patched_pack_is_the_old_one_or_the_new_one_whatever_fails() {
     assert!(fired >= 60, "{fired}");
 }
 
+/// Publishes a second pack into a tree that has one, keeping one alone: every kind of file is written, and some go.
+#[test]
+fn a_tree_gives_the_old_pack_or_the_new_one_whatever_fails_while_it_is_written() {
+    let Some(harness) = Harness::new() else { return };
+    let project = Project::new();
+    project.expect(0, &["keygen", "release"]);
+    for version in [1, 2] {
+        project.write("rules/pack.toml", format!("name = \"demo\"\nversion = {version}\n"));
+        project.write("rules/style.md", format!("Spell words out, {version} times.\n"));
+        let pack = format!("{version}.drv");
+        project.expect(0, &["build", "rules", "-o", &pack, "--key", "release.key"]);
+    }
+    let packs = [1, 2].map(|version| fs::read(project.path(&format!("{version}.drv"))).unwrap());
+    project.expect(0, &["publish", "first", "1.drv"]);
+    let tree = project.path("kept");
+    let first = files(&project.path("first"));
+    let address = format!("file://{}/demo", tree.display());
+    let lay_out = || {
+        let _ = fs::remove_dir_all(&tree);
+        for (path, bytes) in &first {
+            let path = tree.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    };
+    let command = || {
+        let mut command = Command::new(binary());
+        command.arg("publish").arg(&tree).args(["2.drv", "--keep", "1"]);
+        command.env("NO_COLOR", "1").current_dir(project.path(""));
+        command
+    };
+    // The version that somebody finds who has nothing, and who has the first pack.
+    let pulled = || {
+        [None, Some(&packs[0])].map(|has| {
+            let own = project.path("own.drv");
+            let _ = fs::remove_file(&own);
+            if let Some(has) = has {
+                fs::write(&own, has).unwrap();
+            }
+            project.expect(0, &["pull", &address, "-o", "own.drv", "--key", "release.pub"]);
+            let bytes = fs::read(own).unwrap();
+            1 + packs.iter().position(|pack| *pack == bytes).expect("a pack is one that was published")
+        })
+    };
+    lay_out();
+    assert_eq!(pulled(), [1, 1]);
+    let clean = harness.run(&mut command(), &tree, None);
+    assert_eq!(clean.output.status.code(), Some(0), "{:?}", clean.output);
+    assert_eq!(pulled(), [2, 2]);
+    let published = files(&tree);
+    let mut fired = 0;
+    for (number, (name, _)) in clean.calls.iter().enumerate() {
+        for fault in Fault::ALL {
+            if fault == Fault::Short && !matches!(name.as_str(), "read" | "write") {
+                continue;
+            }
+            lay_out();
+            let ran = harness.run(&mut command(), &tree, Some((number, fault)));
+            let told = format!("{fault:?} at {number}, {name}");
+            assert!(ran.fired, "{told}");
+            fired += 1;
+            let [fresh, held] = pulled();
+            assert_eq!(fresh, held, "{told}");
+            if ran.output.status.code() == Some(0) {
+                assert_eq!(fresh, 2, "{told}");
+            }
+            // Whoever publishes again ends where nothing had failed.
+            let next = command().output().unwrap();
+            assert_eq!(next.status.code(), Some(0), "{told}: {}", String::from_utf8_lossy(&next.stderr));
+            assert_eq!(pulled(), [2, 2], "{told}");
+            let left: Vec<_> =
+                files(&tree).into_keys().filter(|path| !published.contains_key(path)).collect();
+            assert!(left.is_empty(), "{told}: {left:?}");
+        }
+    }
+    eprintln!("{fired} faults fired");
+    assert!(fired >= 200, "{fired}");
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
 /// A writer that does it wrong, to see that the harness sees it.
 #[test]
 fn a_writer_that_tears_is_found_out() {
