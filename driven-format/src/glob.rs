@@ -16,6 +16,10 @@ pub const MAX_ALTERNATIVES: usize = 1024;
 pub const MAX_NESTING: usize = 16;
 /// The longest pattern, in bytes.
 pub const MAX_PATTERN: usize = 4096;
+/// The longest plain pattern, in bytes: every character may be quoted, and `**` is added in front and behind.
+pub(crate) const MAX_PLAIN: usize = 2 * MAX_PATTERN + 8;
+/// The most that the plain patterns of one rule may have, in bytes.
+const MAX_PLAIN_OF_LIST: usize = 16 << 20;
 
 /// Why a pattern has no meaning, and at which byte of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +73,15 @@ impl GlobList {
     /// Reads a list of patterns; one that begins with `!` takes away.
     pub fn parse<S: AsRef<str>>(patterns: &[S]) -> Result<Self, GlobError> {
         let mut steps = Vec::with_capacity(patterns.len());
+        let mut room = MAX_PLAIN_OF_LIST;
         for pattern in patterns {
             let (negated, positive) = split_negation(pattern.as_ref());
             let plain =
                 expand(positive).map_err(|err| GlobError { at: err.at + usize::from(negated), ..err })?;
+            let len = plain.iter().map(|glob| glob.as_str().len()).sum();
+            room = room.checked_sub(len).ok_or_else(|| {
+                GlobError::new(0, "the patterns of one rule stand for more than 16 MiB of plain ones")
+            })?;
             steps.push((negated, plain));
         }
         if !steps.is_empty() && steps.iter().all(|(negated, _)| *negated) {
@@ -519,6 +528,23 @@ mod tests {
     fn plain(pattern: &str) -> Vec<String> {
         let expanded = expand(pattern).expect("the pattern has a meaning");
         expanded.iter().map(|glob| glob.as_str().to_string()).collect()
+    }
+
+    #[test]
+    fn the_longest_patterns_stay_within_the_longest_plain_ones() {
+        let longest =
+            [format!("{}/", "\\?".repeat(2047)), format!("[{}]?", "*".repeat(4093)), "?".repeat(4096)];
+        for pattern in longest {
+            let plain = plain(&pattern);
+            assert!(plain.iter().all(|plain| plain.len() <= MAX_PLAIN), "{}", plain[0].len());
+        }
+    }
+
+    #[test]
+    fn one_rule_does_not_stand_for_endless_patterns() {
+        let branches = format!("{}{}", "{a,b}".repeat(10), "x".repeat(4000));
+        assert!(GlobList::parse(&[&branches; 3]).is_ok());
+        assert!(GlobList::parse(&[&branches; 5]).unwrap_err().to_string().contains("16 MiB"));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use crate::container::{
-    ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK, Section,
-    SectionRecord, align_up, laid_out,
+    ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK,
+    SECTION_ALIGN, Section, SectionRecord, align_up, laid_out,
 };
 use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
@@ -45,6 +45,11 @@ pub(crate) struct Content<'m> {
     /// Of the tables that find texts again; the pack is the same with any.
     pub(crate) seed: u64,
 }
+
+/// The most that the patterns of all rules may take while their tables are made, in bytes, and what each takes beside its
+/// text: few globs with many branches stand for many patterns.
+const MAX_PATTERNS: usize = 256 << 20;
+const OF_PATTERN: usize = 128;
 
 /// A section that readers may pass over.
 #[derive(Clone, Copy)]
@@ -694,6 +699,7 @@ impl<'m> Writer<'m> {
         let (kept, steps) = kept.unzip();
         let mut steps = steps.as_deref().unwrap_or_default();
         let mut builder = PathsBuilder::default();
+        let mut room = MAX_PATTERNS;
         for (row, rule) in rules.iter().enumerate() {
             if let (Some(_), Said::Kept(_)) = (&kept, &rule.said) {
                 let count = steps.iter().take_while(|step| step.rule == row as u32).count();
@@ -703,6 +709,11 @@ impl<'m> Writer<'m> {
                 continue;
             }
             let globs = rule.globs()?;
+            let spent =
+                globs.steps().flat_map(|(_, plain)| plain).map(|glob| glob.as_str().len() + OF_PATTERN);
+            room = room.checked_sub(spent.sum()).ok_or_else(|| {
+                Error::new(ErrorKind::Model, "the globs of all rules stand for more than 256 MiB of patterns")
+            })?;
             match rule.activation() {
                 Activation::Always => builder.everywhere(row as u32),
                 Activation::Globs => {
@@ -816,12 +827,18 @@ fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) 
         Section::ALL.iter().zip(sections).map(|(&kind, pieces)| (kind as u32, FLAG_CRITICAL, *pieces));
     let optional = optional.iter().map(|section| (section.kind, 0, core::slice::from_ref(&section.bytes)));
     let all: Vec<(u32, u32, &[&[u8]])> = known.chain(optional).collect();
-    let len_of = |pieces: &[&[u8]]| pieces.iter().map(|piece| piece.len()).sum::<usize>() as u32;
+    let mut lens: Vec<usize> =
+        all.iter().map(|(_, _, pieces)| pieces.iter().map(|piece| piece.len()).sum()).collect();
+    lens[bodies] = bodies_len;
+    // No length and no place is cut off below: all of them together have room.
+    if lens.iter().map(|&len| len as u64 + SECTION_ALIGN as u64).sum::<u64>() > MAX_PACK as u64 {
+        return Err(Error::new(ErrorKind::Model, "a pack is shorter than 4 GiB"));
+    }
     let mut entries: Vec<SectionRecord> = all
         .iter()
-        .map(|&(kind, flags, pieces)| SectionRecord { kind, flags, offset: 0, len: len_of(pieces) })
+        .zip(lens)
+        .map(|(&(kind, flags, _), len)| SectionRecord { kind, flags, offset: 0, len: len as u32 })
         .collect();
-    entries[bodies].len = bodies_len as u32;
     let mut end = HEADER_LEN + ENTRY_LEN * all.len();
     for index in laid_out(all.len()) {
         let offset = align_up(end);
@@ -829,9 +846,6 @@ fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) 
         end = offset + entries[index].len as usize;
     }
     let digested_len = align_up(end);
-    if digested_len > MAX_PACK {
-        return Err(Error::new(ErrorKind::Model, "a pack is shorter than 4 GiB"));
-    }
     let header = HeaderRecord {
         magic: MAGIC,
         format: FORMAT_VERSION,

@@ -315,7 +315,8 @@ impl<'a> LazyPack<'a> {
         LazyPack { tables, bodies }
     }
 
-    /// Proves the root digest, and with it every table; a body is proved against them when it is read.
+    /// Proves the root digest, and with it every table but the outlines; a body is proved against them, with its outline,
+    /// when it is read.
     ///
     /// # Errors
     /// Tables that do not have the digest that the pack states.

@@ -122,8 +122,7 @@ struct Draft<'b, B> {
     says_more: bool,
     /// Kind and bytes, when they are not those of the base.
     optional: Option<Vec<(u32, Vec<u8>)>>,
-    /// Bytes that new bodies may still have.
-    room: usize,
+    room: Room,
     limit: usize,
     /// Of all that the stream says: who writes a stream can't choose its texts by it.
     seed: u64,
@@ -143,7 +142,7 @@ impl<'b, B: Base> Draft<'b, B> {
             templates: Vec::new(),
             says_more: false,
             optional: None,
-            room: limit,
+            room: Room { bodies: limit, models: limit.saturating_mul(8).saturating_add(1 << 20) },
             limit,
             seed,
         }
@@ -320,7 +319,7 @@ fn change<M: Owner>(
     base: &impl Base,
     changes: &mut Changes<M>,
     templates: &[(String, String)],
-    room: &mut usize,
+    room: &mut Room,
     opening: &Opening,
     stream: &mut Stream<'_>,
 ) -> Result<(), Error> {
@@ -328,9 +327,9 @@ fn change<M: Owner>(
         let mut model = M::default();
         model.set_id(stream.text()?);
         let fields = known_fields(stream, M::FIELDS)?;
-        model.read(fields, stream)?;
+        read_model(&mut model, fields, stream, room)?;
         let body: String = stream.text()?.into();
-        take_room(room, &body)?;
+        room.take_body(&body)?;
         if fields & OUTLINE == 0 {
             model.find_outline(&body);
         }
@@ -351,7 +350,7 @@ fn change<M: Owner>(
     let Change::Edited(edited) = change else {
         return Err(Error::damaged("what was removed is changed"));
     };
-    let limit = *room;
+    let limit = room.bodies;
     let old = || base.body(changes.first + row as u32);
     match opening.operation {
         Operation::Instantiate => {
@@ -360,18 +359,18 @@ fn change<M: Owner>(
             let (find, replace) = template.ok_or_else(|| Error::damaged("a template that is not there"))?;
             let body = edited.body.as_deref().unwrap_or_else(|| old());
             let body = Template { find, replace }.apply(body, limit)?;
-            take_room(room, &body)?;
+            room.take_body(&body)?;
             edited.body = Some(body);
         }
         Operation::PatchText => {
             let body = edited.body.as_deref().unwrap_or_else(|| old());
             let body = edit::read(opening.variant, stream, body, limit)?;
-            take_room(room, &body)?;
+            room.take_body(&body)?;
             edited.body = Some(body);
         }
         Operation::PatchMeta => {
             let fields = known_fields(stream, M::FIELDS & !fields::PRIORITY)?;
-            edited.model.read(fields, stream)?;
+            read_model(&mut edited.model, fields, stream, room)?;
             edited.outlined |= M::SORT == Sort::Rule && fields & OUTLINE != 0;
         }
         Operation::Reorder => {
@@ -390,7 +389,33 @@ fn change<M: Owner>(
     Ok(())
 }
 
-fn take_room(room: &mut usize, body: &str) -> Result<(), Error> {
-    *room = room.checked_sub(body.len()).ok_or_else(too_long)?;
-    Ok(())
+/// Reads fields of a part; an entry of a list is a byte of the stream, and much more in memory.
+fn read_model<M: Owner>(
+    model: &mut M,
+    fields: u64,
+    stream: &mut Stream<'_>,
+    room: &mut Room,
+) -> Result<(), Error> {
+    let before = stream.operations.rest().len();
+    model.read(fields, stream)?;
+    let entries = before - stream.operations.rest().len();
+    room.take_model(size_of::<M>() + entries * size_of::<String>())
+}
+
+/// What may still be made of a stream, in bytes.
+struct Room {
+    bodies: usize,
+    models: usize,
+}
+
+impl Room {
+    fn take_body(&mut self, body: &str) -> Result<(), Error> {
+        self.bodies = self.bodies.checked_sub(body.len()).ok_or_else(too_long)?;
+        Ok(())
+    }
+
+    fn take_model(&mut self, len: usize) -> Result<(), Error> {
+        self.models = self.models.checked_sub(len).ok_or_else(too_long)?;
+        Ok(())
+    }
 }

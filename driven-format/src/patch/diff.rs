@@ -207,22 +207,42 @@ fn put_rows(out: &mut Vec<u8>, rows: &[u32]) {
     }
 }
 
-/// How many bytes of a stream each row gives to a frame that is packed against all of them: so many become others when
-/// all bytes of the row do.
+/// How many bytes of a stream each row gives to a frame that is packed against all of them.
+///
+/// A byte of the stream becomes another when the byte that it was copied from does. Rows are numbered from one; for each
+/// bit all rows whose number has it are inverted: the bits by which a byte became another are the number of its row.
 fn given_by_rows(stream: &[u8], old: &WholeBase<'_>, rows: &[u32]) -> Result<Vec<usize>, Error> {
     let mut prefix = prefix_of_rows(old, rows);
     let frame = pack(stream, &prefix, QUICK)?;
+    let mut sources = vec![0_usize; stream.len()];
+    for bit in (0..u32::BITS).take_while(|bit| rows.len() >> bit != 0) {
+        invert_numbered(bit, &mut prefix, old, rows);
+        let other = inflate(&frame, &prefix, stream.len())?;
+        for (source, _) in
+            sources.iter_mut().zip(other.iter().zip(stream)).filter(|(_, (other, own))| other != own)
+        {
+            *source |= 1 << bit;
+        }
+        invert_numbered(bit, &mut prefix, old, rows);
+    }
+    let mut given = vec![0; rows.len() + 1];
+    for source in sources {
+        given[source] += 1;
+    }
+    given.remove(0);
+    Ok(given)
+}
+
+/// Inverts the bodies in `prefix` of all rows whose numbers have a bit.
+fn invert_numbered(bit: u32, prefix: &mut [u8], old: &WholeBase<'_>, rows: &[u32]) {
     let mut end = old.tables.names().len();
-    let mut given = Vec::with_capacity(rows.len());
-    for &row in rows {
+    for (number, &row) in (1_usize..).zip(rows) {
         let start = end;
         end += old.body(row).len();
-        invert(&mut prefix[start..end]);
-        let other = inflate(&frame, &prefix, stream.len())?;
-        given.push(other.iter().zip(stream).filter(|(other, own)| other != own).count());
-        invert(&mut prefix[start..end]);
+        if number >> bit & 1 != 0 {
+            invert(&mut prefix[start..end]);
+        }
     }
-    Ok(given)
 }
 
 fn invert(bytes: &mut [u8]) {
@@ -383,9 +403,10 @@ impl<'a> Changes<'a> {
                 Change::Removed(row) => certain.push(*row),
             }
         }
+        let is_certain: BTreeSet<u32> = certain.iter().copied().collect();
         let rows = 0..old.tables.rule_count() as u32;
         let mut alike: Vec<(usize, u32)> = rows
-            .filter(|row| !certain.contains(row))
+            .filter(|row| !is_certain.contains(row))
             .map(|row| {
                 let mut shared = 0;
                 windows(old.body(row), |hash| shared += usize::from(new.contains(&hash)));

@@ -59,7 +59,11 @@ pub(super) trait Owner: Default {
 
 fn read_strings(list: &mut Vec<String>, stream: &mut Stream<'_>) -> Result<(), Error> {
     list.clear();
-    for _ in 0..stream.operations.number()? {
+    let len = stream.operations.number()?;
+    if len > u64::from(u16::MAX) {
+        return Err(Error::damaged("a list has at most 65535 entries"));
+    }
+    for _ in 0..len {
         list.push(stream.text()?.into());
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use zstd_safe::{DCtx, DParameter};
@@ -93,13 +94,32 @@ fn read_rows(rest: &mut Input<'_>, count: usize) -> Result<Vec<u32>, Error> {
         return Err(Error::damaged("the frame was packed against more rules than the base has"));
     }
     let mut rows = Vec::with_capacity(len);
+    let mut is_named = vec![false; count];
     for _ in 0..len {
         let row = next.checked_add(rest.signed()?).and_then(|row| u32::try_from(row).ok());
         let row = row.filter(|&row| (row as usize) < count);
         let row =
             row.ok_or_else(|| Error::damaged("the frame was packed against a rule that is not there"))?;
+        if core::mem::replace(&mut is_named[row as usize], true) {
+            return Err(Error::damaged("the frame was packed against one rule twice"));
+        }
         rows.push(row);
         next = i64::from(row) + 1;
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_named_once() {
+        let read = |bytes: &[u8]| read_rows(&mut Input::new(bytes), 3);
+        // Each is told by its distance from the one behind the row before, folded.
+        assert_eq!(read(&[2, 0, 2]).unwrap(), [0, 2]);
+        assert!(format!("{}", read(&[2, 2, 1]).unwrap_err()).contains("one rule twice"));
+        assert!(read(&[1, 6]).is_err());
+        assert!(read(&[4, 0, 0, 0, 0]).is_err());
+    }
 }

@@ -17,7 +17,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::glob::{MAX_PATTERN, matches};
+use crate::glob::{MAX_PLAIN, matches};
 use crate::hash::{first_word, fold, last_word, mix};
 use crate::wire::{Record, StrRef, Table, records};
 
@@ -445,7 +445,7 @@ impl<'a> PathTables<'a> {
 
     /// Whether a pattern, or a part of one, lies in the names and is no longer than one may be.
     fn has_pattern(&self, text: StrRef) -> bool {
-        text.len as usize <= MAX_PATTERN && text.is_in(self.names)
+        text.len as usize <= MAX_PLAIN && text.is_in(self.names)
     }
 
     /// Proves that rows and checks of every group are in order, and that groups tile the checks; rows may be shared.
@@ -809,6 +809,31 @@ mod tests {
                 (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
             })
             .collect()
+    }
+
+    /// What is written is read, also where plain forms are longer than what was written, and where keys collide.
+    #[test]
+    fn the_longest_globs_and_colliding_keys_are_read_again() {
+        let names: Vec<String> = (0..500).map(|number| format!("{number:06}")).collect();
+        let globs = [
+            format!("?{}", "a".repeat(4095)),
+            format!("[{}]?", "*".repeat(2000)),
+            format!("**/aaaaaaaa{{{}}}bbbbbbbb", names.join(",")),
+        ];
+        let rules = globs.iter().enumerate().map(|(number, glob)| {
+            let mut rule = crate::model::Rule::new(format!("rule-{number}"), "Text.\n");
+            rule.activation = crate::model::Activation::Globs;
+            rule.globs = vec![glob.clone(), "!**/c".into()];
+            rule
+        });
+        let set = crate::model::RuleSet { rules: rules.collect(), ..Default::default() };
+        let pack = crate::builder::write_pack(&set).expect("each glob has a meaning");
+        let tables = crate::Tables::check(&pack).expect("it was written");
+        let found = |path: &str| -> Vec<(u32, u64)> { tables.path_words(path).collect() };
+        assert_eq!(found(&format!("x{}", "a".repeat(4095))), [(0, 1)]);
+        assert_eq!(found("a/b/**"), [(0, 2)]);
+        assert_eq!(found("src/aaaaaaaa000123bbbbbbbb"), [(0, 4)]);
+        assert_eq!(found("src/aaaaaaaa999999bbbbbbbb"), []);
     }
 
     #[test]

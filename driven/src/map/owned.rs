@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem::MaybeUninit;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -26,8 +27,9 @@ use crate::pack::Pack;
 /// ```
 pub struct PackBuf {
     bytes: Vec<u8>,
-    /// The pack in `bytes`: ready, because every look begins with it.
-    pack: Pack<'static>,
+    /// The pack in `bytes`: ready, because every look begins with it. Always there; by this type the compiler must not
+    /// take its references to outlive `bytes`, also where an owner is moved into a function that drops it.
+    pack: MaybeUninit<Pack<'static>>,
 }
 
 impl PackBuf {
@@ -49,13 +51,14 @@ impl PackBuf {
         // SAFETY: `bytes` is kept beside the pack, nothing writes to it, and `as_pack` lends the pack for no longer than it
         // is borrowed itself.
         let pack = Pack::open(unsafe { lent(&bytes) })?;
-        Ok(PackBuf { bytes, pack })
+        Ok(PackBuf { bytes, pack: MaybeUninit::new(pack) })
     }
 
     /// The pack.
     #[inline]
     pub fn as_pack(&self) -> Pack<'_> {
-        self.pack
+        // SAFETY: it was written when this was made, and `bytes`, which it points into, is as it was.
+        unsafe { self.pack.assume_init() }
     }
 
     /// The bytes of the pack.

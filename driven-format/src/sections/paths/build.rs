@@ -391,12 +391,16 @@ fn slots(hashes: impl ExactSizeIterator<Item = u64>) -> Vec<u32> {
     }
     let len = (hashes.len() * 2).next_power_of_two();
     let mut slots = vec![0; len];
+    // By slot: where to look on for a free one; paths are halved on the way, so that many of one hash cost no more.
+    let mut onward: Vec<u32> = (0..len as u32).collect();
     for (index, hash) in hashes.enumerate() {
         let mut slot = hash as usize & (len - 1);
-        while slots[slot] != 0 {
-            slot = (slot + 1) & (len - 1);
+        while onward[slot] as usize != slot {
+            onward[slot] = onward[onward[slot] as usize];
+            slot = onward[slot] as usize;
         }
         slots[slot] = index as u32 + 1;
+        onward[slot] = (slot as u32 + 1) & (len as u32 - 1);
     }
     slots
 }
