@@ -39,14 +39,21 @@ impl Canonical {
         Canonical { key: key(context), sink: Sink::LaidOut(Vec::new()) }
     }
 
-    /// Bytes as they lie there; their length is told behind them.
+    /// Bytes as they lie there, without their length.
     #[inline]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         match &mut self.sink {
             Sink::Fed(hasher) => {
                 hasher.update(bytes);
             }
-            Sink::LaidOut(laid_out) => laid_out.extend_from_slice(bytes),
+            Sink::LaidOut(laid_out) if laid_out.len() + bytes.len() <= LAID_OUT => {
+                laid_out.extend_from_slice(bytes);
+            }
+            Sink::LaidOut(laid_out) => {
+                let mut hasher = blake3::Hasher::new_keyed(&self.key);
+                hasher.update(laid_out).update(bytes);
+                self.sink = Sink::Fed(hasher);
+            }
         }
         self
     }
@@ -75,7 +82,11 @@ impl Canonical {
     /// The digest. Of many, another sequence may follow.
     pub(crate) fn finish(&mut self) -> Digest {
         match &mut self.sink {
-            Sink::Fed(hasher) => Digest(*hasher.finalize().as_bytes()),
+            Sink::Fed(hasher) => {
+                let digest = Digest(*hasher.finalize().as_bytes());
+                hasher.reset();
+                digest
+            }
             Sink::LaidOut(bytes) => {
                 let digest = Digest(*blake3::keyed_hash(&self.key, bytes).as_bytes());
                 bytes.clear();
@@ -84,6 +95,9 @@ impl Canonical {
         }
     }
 }
+
+/// The longest sequence that is laid out, in bytes: a small pack may refer to much.
+const LAID_OUT: usize = 1 << 20;
 
 /// A context as a key: its bytes, then zeros.
 fn key(context: &str) -> [u8; 32] {
@@ -137,4 +151,22 @@ pub(crate) fn hash_of_text(context: &str, text: &str) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(context.as_bytes()).update(&[0]).update(text.as_bytes());
     Digest(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn a_sequence_has_one_digest_however_it_is_hashed() {
+        let mut many = Canonical::many("driven rule v1");
+        for len in [0, 5000, LAID_OUT - 8, LAID_OUT, LAID_OUT + 1, 3 * LAID_OUT, 7] {
+            let body = vec![b'x'; len];
+            let digest =
+                |canonical: &mut Canonical| canonical.bytes(&body).text("id").number(len as u64).finish();
+            assert_eq!(digest(&mut many), digest(&mut Canonical::one("driven rule v1")), "{len}");
+        }
+    }
 }

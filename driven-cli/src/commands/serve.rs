@@ -13,7 +13,7 @@ use crate::{Exit, Failure, Outcome};
 ///
 /// Sends packs, patches (also such as are not in the tree yet), listings, `/health` and `/metrics`; tells those who wait
 /// when something else is current. Nothing outside the folder is sent. TLS is for a proxy in front of it. Stops on
-/// SIGINT and SIGTERM, after the answers that are on their way.
+/// SIGINT and SIGTERM, after the answers that are on their way, or ten seconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  driven publish site rules.drv && driven serve site\n  \
                   driven serve site --listen 0.0.0.0:8080 --connections 10000")]

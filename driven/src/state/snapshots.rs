@@ -1,6 +1,6 @@
 //! Packs in a folder: named by what they are, one of them current.
 //!
-//! Law: `docs/UPDATES.md`, "Snapshots", C1 to C7.
+//! Law: `docs/UPDATES.md`, "Snapshots", C1 to C8.
 
 use alloc::collections::BTreeSet;
 use alloc::format;

@@ -346,7 +346,7 @@ impl Updates {
         spent: &mut u64,
     ) -> Option<SharedPack> {
         let path = format!("{}/patch/{}", self.name, step_name(&held.edition(), &feed.edition));
-        // One that is as long as the pack is not worth it.
+        // One that is longer than the pack is not worth it.
         let ask = Ask { path: &path, unless: None, wait: Duration::ZERO, limit: feed.length, deadline };
         // One that can't be had now is no reason to stay behind either: the whole pack is asked for.
         let Ok(Got::Bytes { bytes, .. }) = self.ask(&ask, spent) else { return None };
