@@ -17,7 +17,7 @@ use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Activation, Capability, Category, StepKind};
 use crate::sections::ids;
-use crate::sections::outline::OutlineRecord;
+use crate::sections::outline::{MAX_BODY, OutlineRecord};
 use crate::sections::paths::{PathTables, PathWords};
 use crate::sections::postings::{self, PostingKind};
 use crate::sections::records::{
@@ -283,8 +283,11 @@ impl<'a> Tables<'a> {
     /// All personas, by id.
     pub fn personas(&self) -> impl ExactSizeIterator<Item = PersonaHead<'a>> + Clone + use<'a> {
         let tables = *self;
-        let records = self.persona_records().iter().enumerate();
-        records.map(move |(row, record)| PersonaHead { tables, record, row: row as u32 })
+        (0..self.persona_records().len()).map(move |row| tables.persona_at(row))
+    }
+
+    pub(crate) fn persona_at(&self, row: usize) -> PersonaHead<'a> {
+        PersonaHead { tables: *self, record: self.persona_records().at(row), row: row as u32 }
     }
 
     fn workflow_records(&self) -> Table<'a, WorkflowRecord> {
@@ -294,8 +297,11 @@ impl<'a> Tables<'a> {
     /// All workflows, by id.
     pub fn workflows(&self) -> impl ExactSizeIterator<Item = WorkflowHead<'a>> + Clone + use<'a> {
         let tables = *self;
-        let records = self.workflow_records().iter().enumerate();
-        records.map(move |(row, record)| WorkflowHead { tables, record, row: row as u32 })
+        (0..self.workflow_records().len()).map(move |row| tables.workflow_at(row))
+    }
+
+    pub(crate) fn workflow_at(&self, row: usize) -> WorkflowHead<'a> {
+        WorkflowHead { tables: *self, record: self.workflow_records().at(row), row: row as u32 }
     }
 
     /// Where each body lies in the bodies of a pack, or of a front, that was checked.
@@ -553,6 +559,9 @@ impl<'a> Checker<'a> {
     }
 
     fn body(&mut self, what: &str, start: u32, len: u32) -> Result<(), Error> {
+        if len as usize > MAX_BODY {
+            return Err(Error::malformed(format!("{what}: a body has {len} bytes, the most is {MAX_BODY}")));
+        }
         tile(what, &mut self.bodies, start, len)
     }
 

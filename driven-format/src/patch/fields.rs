@@ -245,7 +245,7 @@ impl Owner for Persona {
     const FIELDS: u64 = (1 << 4) - 1;
 
     fn lift(tables: &Tables<'_>, row: usize) -> Self {
-        lift::persona(&tables.personas().nth(row).expect("the caller knows the rows"))
+        lift::persona(&tables.persona_at(row))
     }
 
     fn set_id(&mut self, id: &str) {
@@ -297,7 +297,7 @@ impl Owner for Workflow {
     const FIELDS: u64 = (1 << 2) - 1;
 
     fn lift(tables: &Tables<'_>, row: usize) -> Self {
-        lift::workflow(&tables.workflows().nth(row).expect("the caller knows the rows"))
+        lift::workflow(&tables.workflow_at(row))
     }
 
     fn set_id(&mut self, id: &str) {

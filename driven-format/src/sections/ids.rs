@@ -18,6 +18,8 @@ use crate::wire::{Record, Table, records, to_bytes};
 pub(crate) const NO_RULE: u32 = u32::MAX;
 /// Ids in a bucket, on average.
 const BUCKET_SIZE: usize = 4;
+/// Ids in a bucket at most: chance does not bring more together, and it takes long to place them.
+const MAX_BUCKET: usize = 32;
 /// Seeds that are tried before a set of ids is given up.
 const MAX_SEEDS: u32 = 64;
 
@@ -94,6 +96,9 @@ fn place(ids: &[&str], seed: u32, buckets: u32, slots: u32) -> Option<(Vec<u16>,
         let hash = hash(id.as_bytes(), u64::from(seed));
         members[reduce(hash, buckets) as usize].push((hash, row as u32));
     }
+    if members.iter().any(|ids| ids.len() > MAX_BUCKET) {
+        return None;
+    }
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|&bucket| (usize::MAX - members[bucket].len(), bucket));
     let mut displacements = vec![0; members.len()];
@@ -110,10 +115,12 @@ fn place(ids: &[&str], seed: u32, buckets: u32, slots: u32) -> Option<(Vec<u16>,
 }
 
 fn fits(ids: &[(u64, u32)], displacement: u16, rows: &[u32]) -> bool {
-    let at = |hash| slot(hash, displacement, rows.len() as u32);
+    let mut taken = [NO_RULE; MAX_BUCKET];
     ids.iter().enumerate().all(|(index, &(hash, _))| {
-        let slot = at(hash);
-        rows[slot as usize] == NO_RULE && ids[..index].iter().all(|&(other, _)| at(other) != slot)
+        let slot = slot(hash, displacement, rows.len() as u32);
+        let is_free = rows[slot as usize] == NO_RULE && !taken[..index].contains(&slot);
+        taken[index] = slot;
+        is_free
     })
 }
 
@@ -133,6 +140,15 @@ mod tests {
                 assert_eq!(candidate(&section, id), Some(row as u32), "{id} of {count}");
             }
         }
+    }
+
+    #[test]
+    fn ids_that_meet_are_given_up_before_they_are_placed() {
+        let ids: Vec<String> = (0..=MAX_BUCKET).map(|n| format!("rule-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let room = 65_536;
+        assert!(place(&ids, 0, 1, room).is_none(), "all are in the one bucket");
+        assert!(place(&ids[1..], 0, 1, room).is_some());
     }
 
     #[test]

@@ -468,7 +468,7 @@ impl<'a> PathTables<'a> {
                 row.is_empty() || falls[start] == falls[start + row.len() - 1]
             });
             let own = (group.check_start == next).then(|| checks.try_part(next, group.check_len)).flatten();
-            if !rising || own.is_none_or(|own| !own.iter().is_sorted_by(|a, b| a.rule <= b.rule)) {
+            if !rising || own.is_none_or(|own| !are_in_order(own)) {
                 return Err(Error::malformed("paths: a group is out of bounds or of order"));
             }
             next += group.check_len;
@@ -498,6 +498,24 @@ impl<'a> PathTables<'a> {
         ];
         cuts.iter().all(|&(start, end, size)| start <= end && (end - start).is_multiple_of(size as u32))
     }
+}
+
+/// Whether the rules of a group's checks rise, and each rule with steps has a run of its own behind those before it:
+/// then no group makes more steps for a path than there are.
+fn are_in_order(checks: Table<'_, CheckRecord>) -> bool {
+    let mut last = 0;
+    // The rule that had steps last, and where they are.
+    let mut stepped = (None, 0..0);
+    checks.iter().all(|check| {
+        let rises = check.rule >= last;
+        last = check.rule;
+        if check.steps_len == 0 {
+            return rises;
+        }
+        let own = check.steps_start..check.steps_start.saturating_add(check.steps_len);
+        let (rule, steps) = core::mem::replace(&mut stepped, (Some(check.rule), own.clone()));
+        rises && if rule == Some(check.rule) { own == steps } else { own.start >= steps.end }
+    })
 }
 
 /// By place: how many of the words up to there are not above the one before them. A part rises when none of those
@@ -539,7 +557,7 @@ struct Cursor {
 /// How many groups a path can have.
 const MAX_GROUPS: usize = 6;
 
-/// How often rows may be shared, about, before it pays to count once where they fall.
+/// How often rows may be shared, about, before it pays to do otherwise than to read them each time.
 const SHARED: usize = 16;
 
 /// How many words of 64 rules are merged at once: most packs have fewer rules than that, so each group is
@@ -670,6 +688,7 @@ impl<'a, 'p> PathWords<'a, 'p> {
             }
         }
         for index in 0..self.count.min(MAX_GROUPS) {
+            let mut refused = None;
             let cursor = &mut self.cursors[index];
             let mut left = checks.part(cursor.check, cursor.check_end - cursor.check);
             if !is_last {
@@ -678,20 +697,26 @@ impl<'a, 'p> PathWords<'a, 'p> {
             }
             for record in left.raw() {
                 if SieveRecord::read(record).lets_pass(&self.facts) {
-                    self.decide(&CheckRecord::read(record));
+                    self.decide(&CheckRecord::read(record), &mut refused);
                 }
             }
         }
     }
 
-    /// Looks closer at a check whose sieve let the path pass, unless its rule is found already.
+    /// Looks closer at a check whose sieve let the path pass, unless its rule is found already, or is `refused`: its
+    /// steps say no, whichever of its checks asks.
     #[inline(never)]
-    fn decide(&mut self, check: &CheckRecord) {
+    fn decide(&mut self, check: &CheckRecord, refused: &mut Option<u32>) {
         let word = &mut self.window[(check.rule / 64 - self.base) as usize % WINDOW];
         let bit = 1 << (check.rule % 64);
         let lacks = check.sieve.spaced_pairs & !spaced_pair_bits(self.facts.path.as_bytes());
-        if *word & bit == 0 && lacks == 0 && check.matches(&self.tables, self.facts.path) {
+        if *word & bit != 0 || lacks != 0 || check.steps_len > 0 && *refused == Some(check.rule) {
+            return;
+        }
+        if check.matches(&self.tables, self.facts.path) {
             *word |= bit;
+        } else if check.steps_len > 0 {
+            *refused = Some(check.rule);
         }
     }
 
@@ -869,6 +894,30 @@ mod tests {
             assert_eq!(ask(&[&["**"], &["*.rs"]], path), [0; 0], "{path}");
         }
     }
+
+    #[test]
+    fn each_rule_that_takes_away_has_steps_of_its_own() {
+        // All checks are in the group of one extension.
+        let rules: [&[&str]; 2] = [&["a*.rs", "b*.rs", "!b.rs"], &["c*.rs", "!c.rs"]];
+        let (section, names) = tables(&rules);
+        let check = |section: &[u8]| PathTables::new(section, &names).check(2);
+        assert_eq!(check(&section), Ok(()));
+        let checks_at = PathsRecord::read(&section).checks_at as usize;
+        let with = |index: usize, change: &dyn Fn(&mut CheckRecord)| {
+            let at = checks_at + index * CheckRecord::SIZE;
+            let (mut bent, mut bytes) = (section.clone(), Vec::new());
+            let mut record = CheckRecord::read(&section[at..]);
+            change(&mut record);
+            record.write(&mut bytes);
+            bent[at..at + CheckRecord::SIZE].copy_from_slice(&bytes);
+            check(&bent).is_err()
+        };
+        assert!(!with(0, &|_| ()));
+        assert!(with(0, &|check| check.steps_len -= 1), "the other check of its rule says otherwise");
+        assert!(with(2, &|check| check.steps_start = 2), "a step of the rule before it");
+        assert!(with(2, &|check| check.steps_len = u32::MAX));
+    }
+
     #[test]
     fn groups_share_rows_and_nothing_else() {
         let rules: Vec<Vec<&str>> = (0..200)

@@ -258,6 +258,9 @@ impl PathsBuilder {
     }
 }
 
+/// How many rows that mix to the same are looked at.
+const MAX_ALIKE: usize = 8;
+
 /// Rows and checks as they are laid out; equal rows are stored once.
 struct TablesDraft<'k> {
     /// The tables of the pack of which rules are kept, and by row where the steps of a kept rule begin now.
@@ -284,17 +287,20 @@ impl<'k> TablesDraft<'k> {
         let len = self.words.len() as u32;
         let mut key =
             self.words.iter().fold(u64::from(len), |key, row| mix(mix(key ^ u64::from(row.word)) ^ row.bits));
-        while let Some(&(start, known)) = self.known.get(&key) {
+        let next = self.rows.len() as u32;
+        // Other rows may mix to the same; who makes many such has them stored as often as they come.
+        for _ in 0..MAX_ALIKE {
+            let &mut (start, known) = self.known.entry(key).or_insert((next, len));
+            if start == next {
+                break;
+            }
             if self.rows[start as usize..][..known as usize] == self.words[..] {
                 return start;
             }
-            // Another row that mixes to the same.
             key = mix(key);
         }
-        let start = self.rows.len() as u32;
         self.rows.extend_from_slice(&self.words);
-        self.known.insert(key, (start, len));
-        start
+        next
     }
 
     /// Lays out a group, without what is said of every path already: a word for each 64 rules.

@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::build::{GroupDraft, KeyDraft, PairDraft};
-use super::{CheckRecord, GroupRecord, KeyKind, PathTables};
+use super::{CheckRecord, GroupRecord, KeyKind, PathTables, SHARED};
 
 /// A rule that is not kept.
 pub(crate) const GONE: u32 = u32::MAX;
@@ -28,10 +28,9 @@ pub(crate) struct KeptStep<'k> {
     pub(super) negated: u32,
 }
 
-/// How many words the rows of all groups may have beyond this many times those that are stored. Groups share rows, so
+/// How many words the rows of all groups may have beyond [`SHARED`] times those that are stored. Groups share rows, so
 /// that a few bytes can stand for many.
 const MAX_ROW_WORDS: u64 = 1 << 18;
-const SHARED: u64 = 16;
 
 impl<'k> KeptPaths<'k> {
     /// Nothing when it would take much longer to take over what the tables say than to read them.
@@ -39,7 +38,7 @@ impl<'k> KeptPaths<'k> {
         let groups = tables.keys().iter().map(|key| key.group);
         let groups = groups.chain(tables.pairs().iter().map(|pair| pair.group));
         let words: u64 = groups.map(|group| u64::from(group.row_len)).sum();
-        (words <= MAX_ROW_WORDS + SHARED * tables.rows().len() as u64).then_some(KeptPaths { tables, rows })
+        (words <= MAX_ROW_WORDS + (SHARED * tables.rows().len()) as u64).then_some(KeptPaths { tables, rows })
     }
 
     fn row(&self, old: u32) -> Option<u32> {
