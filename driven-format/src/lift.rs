@@ -97,7 +97,7 @@ pub(crate) fn rule(rule: &RuleHead<'_>) -> Rule {
         capabilities: rule.capabilities(),
         origins: origins.collect(),
         body: String::new(),
-        outline: rule.outline().collect(),
+        outline: rule.stated_outline().collect(),
     }
 }
 

@@ -29,18 +29,23 @@ impl<'a> RuleView<'a> {
         self.text.cut(self.head.row(), || self.head.body_range())
     }
 
+    /// Headings, titles and items of lists, as ranges of the body, in order.
+    #[inline]
+    pub fn outline(&self) -> Nodes<'a> {
+        self.head.stated_outline()
+    }
+
     /// The headings, each with what stands below it up to the next heading of its level or above.
     pub fn sections(&self) -> impl Iterator<Item = SectionView<'a>> + Clone + use<'a> {
         let body = self.body();
-        let mut nodes = self.head.outline();
+        let mut nodes = self.outline();
         core::iter::from_fn(move || SectionView::next(body, &mut nodes))
     }
 
     /// The items of lists, in order; an item within an item follows it.
     pub fn items(&self) -> impl Iterator<Item = ItemView<'a>> + Clone + use<'a> {
         let body = self.body();
-        let items = self.head.outline();
-        items
+        self.outline()
             .filter(|node| matches!(node.kind, NodeKind::Bullet | NodeKind::Numbered))
             .map(move |node| ItemView { text: &body[node.range()], node })
     }
@@ -137,7 +142,23 @@ impl<'a> ItemView<'a> {
     }
 }
 
-/// A rule whose body was not proved yet.
+/// A rule whose body was not proved yet, nor its outline with it: both come from what [`read`](Self::read) gives.
+///
+/// ```
+/// let bytes = driven::doc_pack();
+/// let pack = driven::LazyPack::open(&bytes)?;
+/// let rule = pack.rule("error-handling").expect("the pack has it");
+/// let nodes = rule.read()?.outline().count();
+/// assert!(nodes > 0);
+/// # Ok::<(), driven::Error>(())
+/// ```
+///
+/// ```compile_fail,E0599
+/// # let bytes = driven::doc_pack();
+/// # let pack = driven::LazyPack::open(&bytes).unwrap();
+/// let rule = pack.rule("error-handling").unwrap();
+/// let nodes = rule.outline().count(); // nothing has proved it
+/// ```
 #[derive(Clone, Copy)]
 pub struct LazyRuleView<'a> {
     head: RuleHead<'a>,

@@ -237,9 +237,10 @@ impl<'a> RuleHead<'a> {
         self.outline_records().bytes()
     }
 
-    /// Headings and list items, as ranges of the body; they are proved with the body.
+    /// Headings and list items, as ranges of the body. They are proved with the body, and not before.
+    #[doc(hidden)]
     #[inline]
-    pub fn outline(&self) -> Nodes<'a> {
+    pub fn stated_outline(&self) -> Nodes<'a> {
         Nodes::new(self.outline_records())
     }
 
