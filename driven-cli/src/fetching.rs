@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driven::durable;
@@ -33,6 +33,9 @@ pub(crate) struct Fetching {
     /// Refuse what is older than what was seen before, and write down what is seen, in this file
     #[arg(long, value_name = "FILE", requires = "root")]
     state: Option<PathBuf>,
+    /// Take this version although a newer one is here, or was seen
+    #[arg(long, value_name = "VERSION")]
+    accept_version: Option<u64>,
     /// Take a pack whoever stands behind it, or nobody
     #[arg(long, conflicts_with_all = ["key", "root"])]
     accept_unsigned: bool,
@@ -53,6 +56,8 @@ pub(crate) struct Fetching {
 /// Who lets a fetched pack in.
 pub(crate) struct Gate {
     asked: Option<Asked>,
+    /// The newest version that was let in, or was here, where no state tells it.
+    newest: Mutex<Option<u64>>,
     timestamps: Mutex<Timestamps>,
 }
 
@@ -71,10 +76,13 @@ impl Fetching {
         Ok(if self.allow_hidden { updates.allow_hidden() } else { updates })
     }
 
-    pub(crate) fn gate(&self) -> Result<Gate, Failure> {
+    /// Who lets packs in where `held` is what is here.
+    pub(crate) fn gate(&self, held: Option<&SharedPack>) -> Result<Gate, Failure> {
         let asked = if self.accept_unsigned { None } else { Some(self.asked()?) };
         let newest = asked.as_ref().and_then(|asked| asked.timestamp.clone());
-        Ok(Gate { asked, timestamps: Mutex::new(Timestamps { updates: self.updates()?, newest }) })
+        let timestamps = Mutex::new(Timestamps { updates: self.updates()?, newest });
+        let newest = held.map(|held| held.as_pack().manifest().version());
+        Ok(Gate { asked, newest: Mutex::new(newest), timestamps })
     }
 
     fn asked(&self) -> Result<Asked, Failure> {
@@ -83,7 +91,7 @@ impl Fetching {
             (None, Some(root)) => By::Root(read_root(root)?),
             (None, None) => {
                 return match Asked::of_project(Path::new("."))? {
-                    Some(asked) => Ok(asked),
+                    Some(asked) => Ok(Asked { accept_version: self.accept_version, ..asked }),
                     None => Err(Failure::new("no-trust", "nobody is named whose packs are taken").hint(
                         "give `--key` or `--root`, or [trust] in driven.toml; `--accept-unsigned` takes any",
                     )),
@@ -96,7 +104,7 @@ impl Fetching {
             timestamp: None,
             timestamp_file: None,
             state: self.state.clone(),
-            accept_version: None,
+            accept_version: self.accept_version,
             allow_capped: false,
             now: now()?,
         })
@@ -116,17 +124,24 @@ impl Fetching {
     pub(crate) fn held(&self) -> Result<Option<SharedPack>, Failure> {
         let held = self.snapshots().current()?;
         if let Some(held) = &held {
-            let name = held.as_pack().manifest().name().to_owned();
-            if name != self.name() {
-                let message = format!("{} keeps the pack `{name}`", self.dir.display());
-                return Err(Failure::new("wrong-pack", message).hint("give another folder with `--dir`"));
-            }
+            self.may_follow(held, &self.dir, "give another folder with `--dir`")?;
         }
         Ok(held)
     }
 
+    /// Refuses to let another pack follow on what lies in a place.
+    pub(crate) fn may_follow(&self, held: &SharedPack, place: &Path, hint: &str) -> Result<(), Failure> {
+        let pack = held.as_pack();
+        let name = pack.manifest().name();
+        if name == self.name() {
+            return Ok(());
+        }
+        let message = format!("{}: it has the pack `{}`", place.display(), name.escape_debug());
+        Err(Failure::new("wrong-pack", message).hint(hint))
+    }
+
     /// A store that holds `first`, keeps what follows in the folder, and lets in whom the gate does.
-    pub(crate) fn store(&self, first: SharedPack, gate: Gate) -> Result<RuleStore, Failure> {
+    pub(crate) fn store(&self, first: SharedPack, gate: Arc<Gate>) -> Result<RuleStore, Failure> {
         let judge = move |pack: Pack<'_>| gate.admit(pack).map(|_| ());
         let clock = || now().unwrap_or_default();
         Ok(RuleStore::new(first, judge).limit(self.limit).keep_in(self.snapshots(), clock)?)
@@ -137,6 +152,18 @@ impl Gate {
     /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
     pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, driven::Error> {
         let Some(asked) = &self.asked else { return Ok(false) };
+        let version = pack.manifest().version();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newest) = *newest
+            && asked.state.is_none()
+            && version < newest
+            && asked.accept_version != Some(version)
+        {
+            return Err(driven::Error::refused(format!(
+                "version {version} is served and version {newest} is here: an older one is taken with \
+                 `--accept-version {version}`"
+            )));
+        }
         // A program that follows for days must not judge by the time of its start.
         let mut asked = Asked { now: now().unwrap_or(asked.now), ..asked.clone() };
         let mut timestamps = self.timestamps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,6 +174,7 @@ impl Gate {
         if let Some(fault) = told.story.fault() {
             return Err(fault.clone().into());
         }
+        *newest = Some(version);
         timestamps.newest.clone_from(&asked.timestamp);
         if let (Some((_, text)), Some(file)) = (newer, &asked.timestamp_file) {
             durable::write(file, |out| out.write_all(text.as_bytes()))?;

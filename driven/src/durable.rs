@@ -27,6 +27,20 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Whether an open file is the one that lies at `path` now.
+#[cfg(all(feature = "state", unix))]
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().ok().map(id).is_some_and(|open| fs::metadata(path).ok().map(id) == Some(open))
+}
+
+/// Other systems keep an open file where it is.
+#[cfg(all(feature = "state", not(unix)))]
+pub(crate) fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
 /// Writes a file through another beside it: written, flushed, renamed over it, and the folder flushed.
 pub fn write(
     path: &Path,

@@ -28,36 +28,48 @@ pub(crate) struct Pull {
     output: Option<PathBuf>,
 }
 
+/// How often what another process put there meanwhile is followed.
+const ATTEMPTS: usize = 4;
+
 impl Pull {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let mut updates = self.fetching.updates()?;
-        let gate = self.fetching.gate()?;
-        let held = self.held()?;
-        let fetched = updates.fetch(held.as_ref())?;
-        let pack = match (&fetched, &held) {
-            (Some(fetched), _) => &fetched.pack,
-            (None, Some(held)) => held,
-            (None, None) => return Err(Failure::new("feed", "nothing is here, and nothing was sent")),
-        };
-        // Also what is here already: its signature may have expired, or its key been revoked.
-        gate.admit_told(pack.as_pack(), output)?;
-        if fetched.is_some() {
-            match &self.output {
-                Some(file) => files::write(file, pack.as_pack().as_bytes(), &Kind::Pack)?,
-                None => {
-                    self.fetching.snapshots().take(pack, now()?)?;
-                }
+        for _ in 0..ATTEMPTS {
+            let held = self.held()?;
+            let gate = self.fetching.gate(held.as_ref())?;
+            let fetched = updates.fetch(held.as_ref())?;
+            let pack = match (&fetched, &held) {
+                (Some(fetched), _) => &fetched.pack,
+                (None, Some(held)) => held,
+                (None, None) => return Err(Failure::new("feed", "nothing is here, and nothing was sent")),
+            };
+            // Also what is here already: its signature may have expired, or its key been revoked.
+            gate.admit_told(pack.as_pack(), output)?;
+            if fetched.is_none() || self.take(held.as_ref(), pack)? {
+                told(pack, fetched.as_ref(), output);
+                return Ok(Exit::Clean);
             }
         }
-        told(pack, fetched.as_ref(), output);
-        Ok(Exit::Clean)
+        let message = format!("{}: others change it all the time", self.fetching.dir.display());
+        Err(Failure::new("busy", message).hint("find out who does, or give another folder with `--dir`"))
+    }
+
+    /// Puts a pack where it belongs, unless somebody else put another one there meanwhile.
+    fn take(&self, held: Option<&SharedPack>, pack: &SharedPack) -> Result<bool, Failure> {
+        if let Some(file) = &self.output {
+            return files::write(file, pack.as_pack().as_bytes(), &Kind::Pack).map(|()| true);
+        }
+        let expected = held.map(SharedPack::file_hash);
+        Ok(self.fetching.snapshots().take_if(expected.as_ref(), pack, now()?)?)
     }
 
     fn held(&self) -> Result<Option<SharedPack>, Failure> {
         match &self.output {
             Some(file) if file.exists() => {
                 files::may_write(file, &Kind::Pack)?;
-                Ok(Some(SharedPack::open(file)?))
+                let held = SharedPack::open(file)?;
+                self.fetching.may_follow(&held, file, "give another file with `-o`")?;
+                Ok(Some(held))
             }
             Some(_) => Ok(None),
             None => self.fetching.held(),

@@ -1,6 +1,7 @@
 //! `driven updates`
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use driven::SharedPack;
@@ -59,19 +60,21 @@ impl Updates {
 
     fn follow(&self, output: &mut Output) -> Outcome {
         let mut updates = self.fetching.updates()?;
-        let gate = self.fetching.gate()?;
         let held = self.fetching.held()?;
+        let gate = Arc::new(self.fetching.gate(held.as_ref())?);
+        // Why what is here would not be let in, as it was told last.
+        let mut refused = None;
         let first = match held {
             Some(held) => {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
                 if let Err(failure) = gate.admit_told(held.as_pack(), output) {
-                    output.note(&format!("what is here would not be let in any more: {}", failure.message));
+                    refused = Some(note_refused(output, failure.message));
                 }
                 held
             }
             None => self.first(&mut updates, &gate, output)?,
         };
-        let store = self.fetching.store(first, gate)?;
+        let store = self.fetching.store(first, Arc::clone(&gate))?;
         output.note(&format!("following `{}`", self.fetching.name()));
         let stop = Stop::default();
         let interval = Duration::from_secs(self.interval.max(1));
@@ -81,7 +84,12 @@ impl Updates {
                     stop.stop();
                 }
             }
-            Ok(None) => {}
+            // What is here was let in once: since then it may have expired, or a timestamp that names it.
+            Ok(None) => match gate.admit(store.load().pack()) {
+                Ok(_) => refused = None,
+                Err(err) if refused.as_ref() == Some(&err.to_string()) => {}
+                Err(err) => refused = Some(note_refused(output, err.to_string())),
+            },
             Err(err) => output.note(&format!("{err}; what is here stays")),
         });
         Ok(Exit::Clean)
@@ -96,7 +104,13 @@ impl Updates {
     ) -> Result<SharedPack, Failure> {
         let fetched = updates.fetch(None)?.ok_or_else(|| Failure::new("feed", "nothing was sent"))?;
         gate.admit_told(fetched.pack.as_pack(), output)?;
-        self.fetching.snapshots().take(&fetched.pack, now()?)?;
+        if !self.fetching.snapshots().take_if(None, &fetched.pack, now()?)? {
+            // Another process was faster.
+            return self
+                .fetching
+                .held()?
+                .ok_or_else(|| Failure::new("no-snapshot", "what was there is gone"));
+        }
         updates.taken(&fetched);
         let version = fetched.pack.as_pack().manifest().version();
         // That nobody reads what is told shows with the next one.
@@ -111,4 +125,10 @@ impl Updates {
         let value = json!({ "name": name, "version": version, "way": word(way), "bytes": bytes });
         output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)))
     }
+}
+
+/// Tells that what is here stays in use although it would not be let in any more; gives why.
+fn note_refused(output: &mut Output, why: String) -> String {
+    output.note(&format!("what is here would not be let in any more: {why}"));
+    why
 }

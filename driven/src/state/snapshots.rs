@@ -1,6 +1,6 @@
 //! Packs in a folder: named by what they are, one of them current.
 //!
-//! Law: `docs/UPDATES.md`, "Snapshots", C1 to C8.
+//! Law: `docs/UPDATES.md`, "Snapshots", C1 to C9.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -95,17 +95,28 @@ impl Snapshots {
     /// Keeps a pack and makes it current; gives the hash of its file. When it returns, it lasts.
     ///
     /// # Errors
-    /// A folder that can't be written; what was current stays so.
+    /// A folder that can't be written; what was current stays so. Where the system can't say that the last step lasts,
+    /// the next start may find either, whole.
     pub fn take(&self, pack: &SharedPack, now: u64) -> Result<Digest, Error> {
-        self.take_unless(pack, now, false)
+        self.take_when(pack, now, |_| true)?;
+        Ok(pack.file_hash())
     }
 
-    /// The same, unless a pack is current already: then nothing happens.
-    pub(super) fn take_first(&self, pack: &SharedPack, now: u64) -> Result<(), Error> {
-        self.take_unless(pack, now, true).map(|_| ())
+    /// The same, if `expected` is current, or nothing is when that is nothing; says whether it was. So who judged a pack
+    /// by what was there does not put it in place of what came meanwhile.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_if(&self, expected: Option<&Digest>, pack: &SharedPack, now: u64) -> Result<bool, Error> {
+        self.take_when(pack, now, |current| current == expected)
     }
 
-    fn take_unless(&self, pack: &SharedPack, now: u64, is_first: bool) -> Result<Digest, Error> {
+    fn take_when(
+        &self,
+        pack: &SharedPack,
+        now: u64,
+        may: impl FnOnce(Option<&Digest>) -> bool,
+    ) -> Result<bool, Error> {
         let packs = self.packs();
         if !packs.is_dir() {
             let made = fs::create_dir_all(&packs).and_then(|()| durable::flush_folder_of(&packs));
@@ -114,10 +125,10 @@ impl Snapshots {
         }
         let _lock = self.lock()?;
         let mut index = self.index()?;
-        let hash = pack.file_hash();
-        if is_first && index.current.is_some() {
-            return Ok(hash);
+        if !may(index.current.as_ref()) {
+            return Ok(false);
         }
+        let hash = pack.file_hash();
         let path = self.path_of(&hash);
         // C2: a file that is there already and is damaged is replaced.
         if !fs::read(&path).is_ok_and(|bytes| file_hash(&bytes) == hash) {
@@ -127,7 +138,7 @@ impl Snapshots {
         index.taken.push((now, hash));
         index.current = Some(hash);
         self.write(&index)?;
-        Ok(hash)
+        Ok(true)
     }
 
     /// The current pack, every digest proved; nothing when none was taken.
@@ -175,7 +186,8 @@ impl Snapshots {
         let path = self.path_of(hash);
         let file = File::open(&path).map_err(|err| Error::io(&path, err))?;
         file.lock_shared().map_err(|err| Error::io(&path, err))?;
-        if path.exists() {
+        // C6: while this waited, the file may have gone, and another of its name come.
+        if durable::is_at(&file, &path) {
             return Ok(Hold { _file: file });
         }
         Err(Error::snapshot("no-snapshot", &self.folder, format!("the snapshot {hash} was pruned meanwhile")))

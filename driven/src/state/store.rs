@@ -205,7 +205,7 @@ impl RuleStore {
         snapshots: Snapshots,
         now: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        snapshots.take_first(&self.load(), now())?;
+        snapshots.take_if(None, &self.load(), now())?;
         self.keeper = Some((snapshots, Box::new(now)));
         Ok(self)
     }

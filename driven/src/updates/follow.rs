@@ -56,7 +56,8 @@ impl Updates {
     /// Pulls into a store whenever something else is current, until it is stopped; for a thread of its own.
     ///
     /// A server that can is asked to answer when something changed; others are asked every `interval`, a little more or
-    /// less. After failures the pauses double, up to an hour. `told` is called with what became of every question.
+    /// less. After failures the pauses double, up to an hour. `told` is called with what became of every question: also
+    /// when there is nothing newer, which is when to ask whether what is held is still good, as by its expiry.
     ///
     /// ```no_run
     /// # fn run(store: &driven::state::RuleStore) -> Result<(), driven::Error> {
@@ -87,6 +88,8 @@ impl Updates {
         mut told: impl FnMut(&Round),
     ) {
         let mut failures = 0;
+        // Whether the server itself does the waiting.
+        let mut waits = false;
         self.stop = stop.clone();
         while !stop.is_stopped() {
             let asked = Instant::now();
@@ -95,17 +98,19 @@ impl Updates {
                 break;
             }
             told(&round);
+            if matches!(round, Ok(None)) {
+                waits = asked.elapsed() >= WAIT / 2;
+            }
             let pause = match &round {
-                // The server itself did the waiting.
-                Ok(None) if asked.elapsed() >= WAIT / 2 => LEAST,
-                Ok(_) => interval.max(LEAST),
-                Err(err) => {
-                    let pause = backoff(failures, interval.max(LEAST), MOST);
-                    err.retry_after().map_or(pause, |after| after.max(LEAST))
-                }
+                Ok(_) if waits => LEAST,
+                Ok(_) => spread(interval.max(LEAST)),
+                Err(err) => match err.retry_after() {
+                    Some(after) => spread_beyond(after.max(LEAST)),
+                    None => backoff(failures, interval.max(LEAST), MOST),
+                },
             };
             failures = if round.is_err() { failures.saturating_add(1) } else { 0 };
-            stop.pause(spread(pause));
+            stop.pause(pause);
         }
         self.stop = Stop::default();
     }
@@ -121,6 +126,11 @@ fn spread(pause: Duration) -> Duration {
     pause.mul_f64(0.75 + 0.25 * fastrand::f64())
 }
 
+/// All of a pause that was asked for, and up to a quarter more.
+pub(super) fn spread_beyond(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + 0.25 * fastrand::f64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +144,14 @@ mod tests {
                 let pause = backoff(failures, first, most);
                 assert!((whole.mul_f64(0.75)..=whole).contains(&pause), "{failures}: {pause:?}");
             }
+        }
+    }
+
+    #[test]
+    fn who_asks_to_be_left_alone_is_left_alone_that_long() {
+        let asked = Duration::from_mins(2);
+        for _ in 0..50 {
+            assert!((asked..=asked.mul_f64(1.25)).contains(&spread_beyond(asked)));
         }
     }
 

@@ -80,7 +80,13 @@ impl Transport for Http {
 /// Whether an answer goes on with what is here, or is about something else than that.
 fn goes_on(request: &Request<'_>, answer: &Response<Body>) -> bool {
     match answer.status() {
-        StatusCode::PARTIAL_CONTENT => start_of(answer) == request.resume.map(|(have, _)| have),
+        StatusCode::PARTIAL_CONTENT => {
+            let etag = answer.headers().get(header::ETAG);
+            // A server that does not know `If-Range` goes on with what it has now.
+            request.resume.is_some_and(|(have, of)| {
+                start_of(answer) == Some(have) && etag.is_none_or(|etag| etag.as_bytes() == of.as_bytes())
+            })
+        }
         status => status != StatusCode::RANGE_NOT_SATISFIABLE,
     }
 }

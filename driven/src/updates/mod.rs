@@ -28,7 +28,7 @@ pub use follow::{Round, Stop};
 pub use http::Http;
 pub use transport::{Answer, Folder, Found, Refusal, Request, Transport};
 
-use follow::backoff;
+use follow::{backoff, spread_beyond};
 
 /// How often something is asked for that can't be had, unless a program says otherwise.
 const ATTEMPTS: u32 = 4;
@@ -67,6 +67,8 @@ const TIME_LIMIT: Duration = Duration::from_mins(5);
 pub struct Updates {
     transport: Box<dyn Transport>,
     name: String,
+    /// What messages are about: the address, or the name.
+    place: String,
     limit: usize,
     time_limit: Duration,
     attempts: u32,
@@ -74,6 +76,8 @@ pub struct Updates {
     lets_hidden_stand: bool,
     /// The `ETag` of the feed whose pack was taken last.
     seen: Option<String>,
+    /// The edition that was taken last: who goes back on purpose does not take it again.
+    last: Option<Digest>,
     partial: Option<Partial>,
     /// Ends pauses.
     stop: Stop,
@@ -155,14 +159,15 @@ impl Updates {
         let Some((above, name)) = rest.rsplit_once('/').filter(|(_, name)| Feed::is_name(name)) else {
             return Err(wrong("it does not end with the name of a pack"));
         };
+        let at = |updates| Ok(Updates { place: address.trim_end_matches('/').to_owned(), ..updates });
         match scheme {
-            "file" if above.starts_with('/') => Ok(Updates::new(Folder::new(above), name)),
+            "file" if above.starts_with('/') => at(Updates::new(Folder::new(above), name)),
             "file" => Err(wrong("a folder is given from the root on, as `file:///srv/rules/house`")),
             "http" | "https" if above.contains(['?', '#', '@']) => {
                 Err(wrong("user names, queries and fragments have no place in it"))
             }
             "http" | "https" if above.is_empty() || above.starts_with('/') => Err(wrong("it names no host")),
-            "http" | "https" => Ok(Updates::new(Http::new(format!("{scheme}://{above}")), name)),
+            "http" | "https" => at(Updates::new(Http::new(format!("{scheme}://{above}")), name)),
             _ => Err(wrong("it does not begin with `https://`, `http://` or `file://`")),
         }
     }
@@ -176,12 +181,14 @@ impl Updates {
         Updates {
             transport: Box::new(transport),
             name: name.to_owned(),
+            place: name.to_owned(),
             limit: SharedPack::LIMIT,
             time_limit: TIME_LIMIT,
             attempts: ATTEMPTS,
             is_offline: false,
             lets_hidden_stand: false,
             seen: None,
+            last: None,
             partial: None,
             stop: Stop::default(),
         }
@@ -248,13 +255,16 @@ impl Updates {
         match self.ask(&ask, &mut 0)? {
             Got::Bytes { bytes, .. } => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Got::Missing | Got::Unchanged => Ok(None),
-            Got::TooLong => Err(Error::update("too-long", format!("{path}: longer than any timestamp"))),
+            Got::TooLong => {
+                Err(Error::update("too-long", format!("`{}/timestamp`: longer than any", self.place)))
+            }
         }
     }
 
     /// Says that what was fetched is active: from now on it is asked only whether anything else is current.
     pub fn taken(&mut self, fetched: &Fetched) {
         self.seen.clone_from(&fetched.etag);
+        self.last = Some(fetched.pack.edition());
     }
 
     /// Brings what is current in the tree into a store; nothing when it is there.
@@ -276,12 +286,15 @@ impl Updates {
     }
 
     fn fetch_waiting(&mut self, held: Option<&SharedPack>, wait: Duration) -> Result<Option<Fetched>, Error> {
+        let began = Instant::now();
         let Some((feed, etag)) = self.ask_feed(held, wait)? else { return Ok(None) };
         if feed.length > self.limit as u64 {
-            let message = format!("`{}` has {} bytes, the limit is {}", self.name, feed.length, self.limit);
+            let message =
+                format!("`{}`: it has {} bytes, the limit is {}", self.place, feed.length, self.limit);
             return Err(Error::update("too-long", message));
         }
-        let deadline = Instant::now() + self.time_limit;
+        // To wait for news is no part of bringing it.
+        let deadline = began + began.elapsed().min(wait) + self.time_limit;
         let mut spent = 0;
         let stepped = held.and_then(|held| self.step(held, &feed, deadline, &mut spent));
         let (pack, way) = match stepped {
@@ -308,20 +321,21 @@ impl Updates {
             Got::Bytes { etag, bytes } => (etag, bytes),
             Got::Unchanged => return Ok(None),
             Got::Missing => {
-                let message = format!("there is no pack `{}`", self.name);
+                let message = format!("`{}`: there is no such pack", self.place);
                 return Err(Error::update("no-such-pack", message));
             }
             Got::TooLong => {
-                return Err(Error::update("feed", format!("{path}: longer than any feed")));
+                return Err(Error::update("feed", format!("`{}/current`: longer than any feed", self.place)));
             }
         };
         let feed = Feed::read(&String::from_utf8_lossy(&bytes))?;
         if feed.name != self.name {
-            let message = format!("{path}: it is about the pack `{}`", feed.name);
+            let message = format!("`{}/current`: it is about the pack `{}`", self.place, feed.name);
             return Err(Error::update("feed", message));
         }
-        if held.is_some_and(|held| held.edition() == feed.edition) {
+        if held.is_some_and(|held| held.edition() == feed.edition || self.last == Some(feed.edition)) {
             self.seen = etag;
+            self.last = Some(feed.edition);
             return Ok(None);
         }
         Ok(Some((feed, etag)))
@@ -346,6 +360,8 @@ impl Updates {
         spent: &mut u64,
     ) -> Option<SharedPack> {
         let path = format!("{}/patch/{}", self.name, step_name(&held.edition(), &feed.edition));
+        // One that hangs leaves time for the pack.
+        let deadline = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
         // One that is longer than the pack is not worth it.
         let ask = Ask { path: &path, unless: None, wait: Duration::ZERO, limit: feed.length, deadline };
         // One that can't be had now is no reason to stay behind either: the whole pack is asked for.
@@ -359,34 +375,42 @@ impl Updates {
         let path = format!("{}/pack/{}.drv", self.name, feed.edition);
         let packed = format!("{path}.zst");
         let ask = |path, limit| Ask { path, unless: None, wait: Duration::ZERO, limit, deadline };
-        let bytes = match self.ask(&ask(&packed, feed.length), spent) {
-            Ok(Got::Bytes { bytes, .. }) => unpack(&bytes, feed.length as usize).ok_or_else(|| {
-                Error::update("pack-damaged", format!("{packed}: it does not unpack to a pack"))
-            })?,
-            _ => match self.ask(&ask(&path, feed.length), spent)? {
+        let unpacked = match self.ask(&ask(&packed, feed.length), spent) {
+            Ok(Got::Bytes { bytes, .. }) => unpack(&bytes, feed.length as usize),
+            _ => None,
+        };
+        // What can't be had packed, or does not unpack, may be there plain.
+        let bytes = match unpacked {
+            Some(bytes) => bytes,
+            None => match self.ask(&ask(&path, feed.length), spent)? {
                 Got::Bytes { bytes, .. } => bytes,
                 Got::TooLong => {
-                    let message = format!("{path}: longer than the {} bytes that were told", feed.length);
+                    let message = format!(
+                        "`{}`: {path} is longer than the {} bytes that were told",
+                        self.place, feed.length
+                    );
                     return Err(Error::update("pack-damaged", message));
                 }
                 Got::Unchanged | Got::Missing => {
-                    return Err(Error::update("no-such-pack", format!("{path} is named and is not there")));
+                    let message = format!("`{}`: {path} is named and is not there", self.place);
+                    return Err(Error::update("no-such-pack", message));
                 }
             },
         };
-        SharedPack::prove(PackBuf::from_vec(bytes)?)
+        let pack = PackBuf::from_vec(bytes).and_then(SharedPack::prove);
+        pack.map_err(|err| Error::update("pack-damaged", format!("`{}`: {err}", self.place)))
     }
 
     /// What arrived is what was told, and has nothing hidden in it.
     fn check(&self, pack: &SharedPack, feed: &Feed) -> Result<(), Error> {
         if pack.edition() != feed.edition || self.feed_of(pack) != *feed {
-            let message = format!("what arrived for `{}` is not the pack that was told", self.name);
+            let message = format!("`{}`: what arrived is not the pack that was told", self.place);
             return Err(Error::update("pack-damaged", message));
         }
         let name = pack.as_pack().manifest().name().to_owned();
         if name != self.name {
             let message =
-                format!("the pack is named `{}`, `{}` was asked for", name.escape_debug(), self.name);
+                format!("`{}`: the pack that is there is named `{}`", self.place, name.escape_debug());
             return Err(Error::update("wrong-pack", message));
         }
         if self.lets_hidden_stand {
@@ -394,33 +418,34 @@ impl Updates {
         }
         let pack = pack.as_pack();
         look_through(&pack.tables(), &pack.text())
-            .map_err(|found| Error::update("hidden-text", format!("`{}`: {found}", self.name)))
+            .map_err(|found| Error::update("hidden-text", format!("`{}`: {found}", self.place)))
     }
 
     /// Asks until there is an answer, as often and as long as may be.
     fn ask(&mut self, ask: &Ask<'_>, spent: &mut u64) -> Result<Got, Error> {
         if self.is_offline && self.transport.goes_out() {
-            let message = format!("`{}` is not on this machine, and nothing may leave it", self.name);
+            let message = format!("`{}` is not on this machine, and nothing may leave it", self.place);
             return Err(Error::update("offline", message));
         }
         let mut attempt = 0;
         loop {
+            if self.stop.is_stopped() {
+                return Err(Error::unreachable(format!("`{}`: it was stopped", self.place), None));
+            }
             let refusal = match self.ask_once(ask, spent) {
                 Ok(got) => return Ok(got),
                 Err(refusal) => refusal,
             };
             attempt += 1;
             let pause = backoff(attempt - 1, Duration::from_millis(250), Duration::from_secs(10));
-            let pause = refusal.retry_after.unwrap_or(pause);
+            let pause = refusal.retry_after.map_or(pause, spread_beyond);
             let left = ask.deadline.saturating_duration_since(Instant::now());
             if !refusal.is_passing || attempt >= self.attempts || pause >= left {
                 let tries = if attempt == 1 { String::new() } else { format!(", after {attempt} attempts") };
                 let message = format!("{}{tries}", refusal.message);
                 return Err(Error::unreachable(message, refusal.retry_after));
             }
-            if self.stop.pause(pause) {
-                return Err(Error::unreachable(refusal.message, None));
-            }
+            self.stop.pause(pause);
         }
     }
 

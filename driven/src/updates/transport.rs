@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -115,6 +115,13 @@ impl Transport for Folder {
     fn get(&mut self, request: &Request<'_>) -> Result<Answer, Refusal> {
         let path = self.0.join(request.path);
         let refused = |err: io::Error| Refusal::lasting(format!("{}: {err}", path.display()));
+        // To open a pipe is to wait for whoever writes to it.
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(Refusal::lasting(format!("{}: it is no file", path.display()))),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Answer::Missing),
+            Err(err) => return Err(refused(err)),
+        }
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Answer::Missing),
@@ -124,7 +131,7 @@ impl Transport for Folder {
         let mut found = Found { etag: None, start: 0, length: Some(length), body: Box::new(io::empty()) };
         if length <= Feed::MAX as u64 {
             let mut bytes = alloc::vec::Vec::new();
-            file.read_to_end(&mut bytes).map_err(refused)?;
+            (&mut file).take(length).read_to_end(&mut bytes).map_err(refused)?;
             let tag = etag(&bytes);
             if request.unless == Some(&tag) {
                 return Ok(Answer::Unchanged);

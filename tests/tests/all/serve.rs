@@ -498,6 +498,21 @@ fn commands_publish_serve_and_pull() {
     assert!(err.contains("nothing may leave"), "{err}");
     let (_, err) = project.expect(2, &["pull", &folder, "-o", "release.key", "--key", "release.pub"]);
     assert!(err.contains("is no pack"), "{err}");
+    project.write("else/pack.toml", "name = \"else\"\nversion = 1\n");
+    project.write("else/style.md", "Spell words.\n");
+    project.expect(0, &["build", "else", "-o", "else.drv"]);
+    let (_, err) = project.expect(2, &["pull", &folder, "-o", "else.drv", "--key", "release.pub"]);
+    assert!(err.contains("else.drv: it has the pack `else`"), "{err}");
+
+    // An older one, signed as well as any.
+    project.expect(0, &["publish", "site", &one]);
+    let (_, err) = project.expect(2, &["pull", &folder, "-o", "own.drv", "--key", "release.pub"]);
+    assert!(err.contains("version 1 is served and version 2 is here"), "{err}");
+    assert_eq!(fs::read(project.path("own.drv")).unwrap(), fs::read(project.path(&two)).unwrap());
+    let accept = ["--key", "release.pub", "--accept-version", "1"];
+    project.expect(0, &[&["pull", &folder, "-o", "own.drv"][..], &accept].concat());
+    assert_eq!(fs::read(project.path("own.drv")).unwrap(), fs::read(project.path(&one)).unwrap());
+    project.expect(0, &["publish", "site", &two]);
 
     // The same version with other content.
     project.write("rules/style.md", "Spell badly.\n");

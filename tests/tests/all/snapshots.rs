@@ -67,6 +67,59 @@ fn prune_keeps_the_newest_the_young_the_current_and_what_is_held() {
 }
 
 #[test]
+fn what_came_meanwhile_is_not_replaced_by_who_expects_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = Snapshots::new(folder.path());
+    let [first, second, third] = [1, 2, 3].map(pack);
+    assert!(snapshots.take_if(None, &first, 1).unwrap());
+    assert!(!snapshots.take_if(None, &second, 2).unwrap());
+    assert!(snapshots.take_if(Some(&first.file_hash()), &third, 3).unwrap());
+    // Who began with the first one and was slower.
+    assert!(!snapshots.take_if(Some(&first.file_hash()), &second, 4).unwrap());
+    assert_eq!((current(&snapshots), versions(&snapshots)), (Some(3), vec![1, 3]));
+}
+
+/// Who waits to hold a file that goes meanwhile, and comes again under its name, holds the one that is there, or none.
+#[test]
+#[cfg(unix)]
+fn what_is_held_is_what_lies_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = Snapshots::new(folder.path());
+    let hash = snapshots.take(&pack(1), 1).unwrap();
+    snapshots.take(&pack(2), 2).unwrap();
+    let path = snapshots.path_of(&hash);
+    let pruning = fs::File::open(&path).unwrap();
+    pruning.lock().unwrap();
+    let (waited, held) = std::thread::scope(|threads| {
+        let holding = threads.spawn(|| snapshots.hold(&hash).map(drop));
+        // It waits for the lock, as /proc shows where there is one that tells.
+        let waited = (0..5000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            waits_for_a_lock(&path)
+        });
+        fs::rename(&path, path.with_extension("gone")).unwrap();
+        fs::copy(path.with_extension("gone"), &path).unwrap();
+        pruning.unlock().unwrap();
+        (waited, holding.join().unwrap())
+    });
+    if waited {
+        assert_eq!(held.map_err(|err| err.code()), Err("no-snapshot"));
+    } else {
+        eprintln!("not looked at: this system does not tell who waits for a lock");
+    }
+    assert!(snapshots.hold(&hash).is_ok());
+}
+
+/// Whether somebody waits for a lock on a file.
+#[cfg(unix)]
+fn waits_for_a_lock(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{} ", fs::metadata(path).unwrap().ino());
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    locks.lines().any(|line| line.contains("->") && line.contains(&inode))
+}
+
+#[test]
 fn what_is_damaged_is_told_and_never_read() {
     let folder = tempfile::tempdir().unwrap();
     let snapshots = Snapshots::new(folder.path());

@@ -1,7 +1,8 @@
 //! Trust from end to end: public test vectors, OpenSSL, the state file, and the commands.
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use driven::Pack;
 use driven::trust::{Policy, RootChain, TrustStore};
@@ -301,6 +302,44 @@ fn a_timestamp_says_what_is_current() {
     assert!(verify(0, "2027-01-02").0.contains("ok P9"));
     assert!(verify(2, "2027-01-08").1.contains("timestamp expired"));
     assert!(verify(2, "2030-01-31").1.contains("pack expired"));
+}
+
+#[test]
+fn who_follows_is_told_when_what_is_here_is_good_no_more() {
+    let project = rooted();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let add =
+        ["trust", "add", "trust.root", "stamp.pub", "--role", "timestamp", "--role-threshold", "timestamp=1"];
+    project.expect(0, &[&add[..], &both].concat());
+    for version in ["1", "2"] {
+        project.write("rules/pack.toml", format!("name = \"demo\"\nversion = {version}\n"));
+        let (pack, stamp) = (format!("{version}.drv"), format!("{version}.stamp"));
+        project.expect(0, &["build", "rules", "-o", &pack, "--key", "alice.key"]);
+        project.expect(0, &["sign", &pack, "--key", "bob.key"]);
+        let issued = format!("2020-01-0{version}");
+        let told = ["trust", "timestamp", &pack, "--root", "trust.root", "--key", "stamp.key", "-o", &stamp];
+        project.expect(0, &[&told[..], &["--issued", &issued, "--expires", "2999-01-01"]].concat());
+    }
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    fs::copy(project.path("1.stamp"), project.path("seen.stamp")).unwrap();
+    project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"seen.stamp\"\n");
+    let mut following = Command::new(crate::harness::binary())
+        .args(["updates", &format!("file://{}/demo", project.path("site").display())])
+        .args(["--watch", "--interval", "1"])
+        .current_dir(project.path("."))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(following.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("following `demo`")));
+    // The pack stays; a newer timestamp says that another one is current.
+    let timestamp = project.path("site/demo/timestamp");
+    fs::copy(project.path("2.stamp"), timestamp.with_extension("new")).unwrap();
+    fs::rename(timestamp.with_extension("new"), &timestamp).unwrap();
+    let told = lines.find(|line| line.contains("would not be let in any more"));
+    following.kill().unwrap();
+    following.wait().unwrap();
+    assert!(told.is_some_and(|line| line.contains("version 2")));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -349,8 +349,12 @@ fn whatever_lies_is_refused_and_costs_no_more_than_its_limit() {
         ("another version", "pack-damaged", vec![feed_with(&|feed| feed.version = 9), packed()]),
         ("another hash", "pack-damaged", vec![feed_with(&|feed| feed.hash.0[0] ^= 1), packed()]),
         ("another edition", "pack-damaged", vec![feed_with(&|feed| feed.edition.0[0] ^= 1), packed()]),
-        ("a frame that grows", "pack-damaged", vec![Step::feed(&true_feed), Step::plain(bomb())]),
-        ("no frame", "pack-damaged", vec![Step::feed(&true_feed), Step::plain(vec![7; 300])]),
+        (
+            "frames that grow",
+            "pack-damaged",
+            vec![Step::feed(&true_feed), Step::plain(bomb()), Step::endless()],
+        ),
+        ("no pack", "pack-damaged", vec![Step::feed(&true_feed), Step::Missing, Step::plain(vec![7; 300])]),
         ("no end", "pack-damaged", vec![Step::feed(&true_feed), Step::endless(), Step::endless()]),
         ("gone", "no-such-pack", vec![Step::feed(&true_feed), Step::Missing, Step::Missing]),
         ("another name", "wrong-pack", vec![Step::feed(&other_feed), Step::plain(zstd_of(&other))]),
@@ -366,6 +370,123 @@ fn whatever_lies_is_refused_and_costs_no_more_than_its_limit() {
             "{what}: {read} bytes were read"
         );
     }
+}
+
+#[test]
+fn what_does_not_unpack_is_taken_plain() {
+    let new = pack(2);
+    for packed in [bomb(), vec![7; 300]] {
+        let (_, mut updates) =
+            scripted([Step::feed(&feed(&new)), Step::plain(packed), Step::plain(bytes(2))]);
+        assert_eq!(updates.fetch(None).unwrap().unwrap().pack.edition(), new.edition());
+    }
+}
+
+#[test]
+fn who_went_back_stays_there_also_where_feeds_have_no_etag() {
+    let without_etag = |version| {
+        let text = feed(&pack(version)).render().into_bytes();
+        Step::Send { etag: None, start: 0, length: Some(text.len() as u64), bytes: text, breaks: false }
+    };
+    let taken = |version| [without_etag(version), Step::Missing, Step::plain(zstd_of(&bytes(version)))];
+    let (_, mut updates) = scripted(taken(2).into_iter().chain([without_etag(2)]).chain(taken(3)));
+    let store = RuleStore::open_to_all(pack(1));
+    updates.pull(&store).unwrap().unwrap();
+    store.rollback(1).unwrap();
+    assert_eq!((updates.pull(&store).unwrap(), version(&store)), (None, 1));
+    assert_eq!(updates.pull(&store).unwrap().map(|pulled| pulled.version), Some(3));
+}
+
+#[test]
+fn a_patch_that_hangs_leaves_time_for_the_pack() {
+    let (log, updates) =
+        scripted([Step::feed(&feed(&pack(2))), Step::Missing, Step::plain(zstd_of(&bytes(2)))]);
+    updates.time_limit(Duration::from_hours(2)).fetch(Some(&pack(1))).unwrap().unwrap();
+    let times: Vec<Duration> = log.lock().unwrap().iter().map(|asked| asked.timeout).collect();
+    let hour = Duration::from_hours(1);
+    assert!(times[0] > hour && times[1] <= hour && times[2] > hour, "{times:?}");
+}
+
+#[test]
+fn who_is_stopped_in_a_pause_of_a_patch_asks_for_nothing_more() {
+    let mut later = Refusal::passing("come back in two minutes");
+    later.retry_after = Some(Duration::from_mins(2));
+    let (log, mut updates) = scripted([Step::feed(&feed(&pack(2))), Step::Refuse(later)]);
+    let (store, stop) = (RuleStore::open_to_all(pack(1)), Stop::default());
+    std::thread::scope(|threads| {
+        threads
+            .spawn(|| updates.follow(&store, Duration::from_secs(1), &stop, |_| panic!("nothing is told")));
+        while log.lock().unwrap().len() < 2 {
+            std::thread::yield_now();
+        }
+        stop.stop();
+    });
+    assert_eq!(log.lock().unwrap().len(), 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_tree_in_a_folder_has_nothing_but_files() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join(NAME)).unwrap();
+    let mut updates = Updates::new(Folder::new(folder.path()), NAME);
+    let current = folder.path().join(NAME).join("current");
+    // A pipe, to which nobody ever writes.
+    assert!(std::process::Command::new("mkfifo").arg(&current).status().unwrap().success());
+    let err = updates.fetch(None).unwrap_err();
+    assert!(err.to_string().contains("it is no file"), "{err}");
+    fs::remove_file(&current).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &current).unwrap();
+    assert_eq!(updates.fetch(None).unwrap_err().code(), "unreachable");
+}
+
+/// One answer to each connection, whatever is asked.
+fn answering(answers: Vec<Vec<u8>>) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                asked.extend(byte);
+            }
+            // Who asked may hang up before all is sent.
+            let _ = stream.write_all(&answer);
+        }
+    });
+    format!("http://{address}/{NAME}")
+}
+
+#[test]
+fn a_part_of_something_else_is_not_put_behind_what_came() {
+    let packed = zstd_of(&bytes(2));
+    let cut = packed.len() / 3;
+    let answer = |head: &str, length: usize, body: &[u8]| {
+        let head = format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    };
+    let text = feed(&pack(2)).render();
+    let rest = packed.len() - cut;
+    let address = answering(vec![
+        answer("200 OK", text.len(), text.as_bytes()),
+        answer("200 OK\r\netag: \"one\"", packed.len(), &packed[..cut]),
+        // A server that does not know `If-Range`, and has another file by now.
+        answer(
+            &format!(
+                "206 Partial Content\r\netag: \"two\"\r\ncontent-range: bytes {cut}-{}/*",
+                cut + rest - 1
+            ),
+            rest,
+            &vec![7; rest],
+        ),
+        answer("200 OK\r\netag: \"two\"", packed.len(), &packed),
+    ]);
+    let mut updates = Updates::at(&address).unwrap();
+    let fetched = updates.fetch(None).unwrap().unwrap();
+    assert_eq!((fetched.pack.edition(), fetched.way), (pack(2).edition(), Way::Whole));
 }
 
 #[test]
@@ -427,6 +548,7 @@ struct Asked {
     path: String,
     unless: Option<String>,
     resume: Option<(u64, String)>,
+    timeout: Duration,
     read: Arc<Mutex<u64>>,
 }
 
@@ -449,6 +571,7 @@ impl Transport for Scripted {
             path: own(request.path),
             unless: request.unless.map(own),
             resume: request.resume.map(|(have, etag)| (have, own(etag))),
+            timeout: request.timeout,
             read: Arc::clone(&read),
         });
         let (etag, start, length, body): (_, _, _, Box<dyn Read + Send>) = match self.steps.pop_front() {
