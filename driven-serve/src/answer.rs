@@ -61,6 +61,9 @@ impl Head {
 
 /// The answer to a request for an entity.
 pub(crate) fn answer(asked: &HeaderMap, entity: &Entity, head: &Head) -> Response {
+    if is_refused(asked, &entity.etag) {
+        return say(StatusCode::PRECONDITION_FAILED, "it is another one\n");
+    }
     if is_unchanged(asked, &entity.etag) {
         return build(StatusCode::NOT_MODIFIED, entity, head, Body::empty(), None);
     }
@@ -116,6 +119,17 @@ fn build(status: StatusCode, entity: &Entity, head: &Head, body: Body, range: Op
         headers.insert(header::CONTENT_RANGE, text(&range));
     }
     response
+}
+
+/// RFC 9110, section 13.1.1: a list of which none is strongly the same.
+fn is_refused(asked: &HeaderMap, etag: &str) -> bool {
+    let mut values = asked.get_all(header::IF_MATCH).iter().peekable();
+    values.peek().is_some()
+        && !values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag == etag)
 }
 
 /// RFC 9110, section 13.1.2: `*`, or a list of which one is weakly the same.
@@ -214,6 +228,21 @@ mod tests {
         other.insert(header::IF_RANGE, HeaderValue::from_bytes(b"\"\xFF\"").expect("it is a value"));
         assert_eq!(range_of(&other, &entity), Part::Whole);
         assert_eq!(range_of(&asked(header::RANGE, "bytes=-1"), &Entity::new(&b""[..])), Part::Beyond);
+    }
+
+    #[test]
+    fn who_wants_another_one_is_refused() {
+        let own = Entity::new(&b"x"[..]).etag;
+        assert!(!is_refused(&HeaderMap::new(), &own));
+        for (value, is) in [
+            (own.clone(), false),
+            (format!("\"a\", {own}"), false),
+            ("*".into(), false),
+            (format!("W/{own}"), true),
+            ("\"a\"".into(), true),
+        ] {
+            assert_eq!(is_refused(&asked(header::IF_MATCH, &value), &own), is, "{value}");
+        }
     }
 
     #[test]

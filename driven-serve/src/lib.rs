@@ -36,4 +36,4 @@ mod tree;
 
 pub use error::{Error, Result};
 pub use server::{Running, Server, ServerOptions};
-pub use tree::{Edition, Published, Retained, Tree};
+pub use tree::{Edition, Gone, Published, Retained, Tree};

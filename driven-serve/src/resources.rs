@@ -20,6 +20,8 @@ use crate::tree::{Retained, read_index, step_of};
 const MAX_FILE: u64 = u32::MAX as u64;
 /// The longest index that is read, in bytes.
 const MAX_INDEX: u64 = 16 << 20;
+/// The longest file that counts for nothing: as many are held as there are connections.
+const SMALL: u64 = 4096;
 /// How many indexes are kept as they are read.
 const MAX_INDEXES: u64 = 64;
 
@@ -55,7 +57,8 @@ enum Made {
     Patch(String, String),
 }
 
-/// The tree as the server sees it.
+/// The tree as the server sees it; what is copied of it is the same.
+#[derive(Clone)]
 pub(crate) struct Resources {
     root: Arc<Dir>,
     cache: Cache<Made, Entity>,
@@ -91,7 +94,9 @@ impl Resources {
 
     /// A file that never changes.
     pub(crate) async fn file(&self, path: String) -> Result<Entity, Lack> {
-        self.cached(Made::File(path.clone()), self.read(path, MAX_FILE)).await
+        // A future of its own on the heap: these are nested.
+        let read = Box::pin(self.read(path.clone(), MAX_FILE));
+        self.cache.try_get_with(Made::File(path), read).await.map_err(|lack| *lack)
     }
 
     /// Which pack of a name is current.
@@ -112,23 +117,29 @@ impl Resources {
         {
             return Ok(entity);
         }
-        self.cached(Made::Coded(path.clone(), coding), async {
-            let whole = self.file(path).await?;
-            self.make(move || coding.encode(&whole.bytes)).await
+        let own = self.clone();
+        self.made(Made::Coded(path.clone(), coding), async move {
+            let whole = own.file(path).await?;
+            own.make(move || coding.encode(&whole.bytes)).await
         })
         .await
     }
 
-    /// A pack as a step from the pack that has this hash, if that lies in the tree.
+    /// The current pack as a step from the pack that has this hash, if that lies in the tree.
     pub(crate) async fn stepped(&self, name: &str, path: String, hash: [u8; 32]) -> Result<Entity, Lack> {
         let asked = hex(&hash);
         let retained = self.retained(name).await?;
+        let file_of = |kept: &crate::Edition| format!("{name}/pack/{}.drv", kept.edition);
+        // Steps between all pairs would be many to make.
+        if retained.editions.last().is_none_or(|current| file_of(current) != path) {
+            return Err(Lack::Missing);
+        }
         // The newest first: most that ask are one behind.
         let base = retained.editions.iter().rev().find(|kept| kept.sha256 == asked).ok_or(Lack::Missing)?;
-        let base = format!("{name}/pack/{}.drv", base.edition);
-        self.cached(Made::Stepped(path.clone(), hash), async {
-            let (base, whole) = (self.file(base).await?, self.file(path).await?);
-            self.make(move || dcz(&whole.bytes, &base.bytes)).await
+        let (base, own) = (file_of(base), self.clone());
+        self.made(Made::Stepped(path.clone(), hash), async move {
+            let (base, whole) = (own.file(base).await?, own.file(path).await?);
+            own.make(move || dcz(&whole.bytes, &base.bytes)).await
         })
         .await
     }
@@ -144,11 +155,12 @@ impl Resources {
         let is_asked = |base: &&crate::Edition| step_of(&base.edition, &target.edition) == step;
         let base = bases.iter().find(is_asked).ok_or(Lack::Missing)?;
         let [base, target] = [base, target].map(|pack| format!("{name}/pack/{}.drv", pack.edition));
-        let made = self.cached(Made::Patch(base.clone(), target.clone()), async {
-            let (base, target) = (self.file(base).await?, self.file(target).await?);
-            self.metrics.patches.inc();
+        let own = self.clone();
+        let made = self.made(Made::Patch(base.clone(), target.clone()), async move {
+            let (base, target) = (own.file(base).await?, own.file(target).await?);
+            own.metrics.patches.inc();
             // Where there is none, that is what is kept.
-            self.make(move || {
+            own.make(move || {
                 patch::diff(&base.bytes, &target.bytes).map(|made| made.patch).unwrap_or_default()
             })
             .await
@@ -166,20 +178,24 @@ impl Resources {
         self.indexes.try_get_with(index.etag.clone(), read).await.map_err(|lack| *lack)
     }
 
-    /// What is kept, or else made, once however many ask for it.
-    async fn cached(
+    /// What is kept, or else made, once however many ask for it; who asked may hang up, it is kept for the next.
+    async fn made(
         &self,
         key: Made,
-        make: impl Future<Output = Result<Entity, Lack>>,
+        make: impl Future<Output = Result<Entity, Lack>> + Send + 'static,
     ) -> Result<Entity, Lack> {
-        // A future of its own on the heap: these are nested.
-        self.cache.try_get_with(key, Box::pin(make)).await.map_err(|lack| *lack)
+        if let Some(entity) = self.cache.get(&key).await {
+            return Ok(entity);
+        }
+        let cache = self.cache.clone();
+        let made = tokio::spawn(async move { cache.try_get_with(key, Box::pin(make)).await });
+        made.await.map_err(|_| Lack::Failed)?.map_err(|lack| *lack)
     }
 
     /// Computes away from those who answer, no more at once than there are processors to spare.
     async fn make(&self, make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Result<Entity, Lack> {
         let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| Lack::Failed)?;
-        // Who asked may hang up; what was begun goes on, and counts for as long as it does.
+        // The permit counts for as long as this goes on.
         let make = move || {
             let made = make();
             drop(permit);
@@ -203,7 +219,8 @@ impl Resources {
         let read = move || {
             let file = root.open(&path)?;
             let metadata = file.metadata()?;
-            let kibibytes = u32::try_from(metadata.len().div_ceil(1024)).unwrap_or(u32::MAX);
+            let counted = if metadata.len() <= SMALL { 0 } else { metadata.len() };
+            let kibibytes = u32::try_from(counted.div_ceil(1024)).unwrap_or(u32::MAX);
             if !metadata.is_file() || metadata.len() > limit {
                 return Err(io::ErrorKind::NotFound.into());
             }
@@ -214,10 +231,9 @@ impl Resources {
         };
         let read = spawn_blocking(read).await.map_err(|_| Lack::Failed)?;
         read.map_err(|err: io::Error| match err.kind() {
-            // A link that leads out is none of ours.
-            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
-                Lack::Missing
-            }
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Lack::Missing,
+            // A link that leads out is none of ours; that is told without a number of the system's.
+            io::ErrorKind::PermissionDenied if err.raw_os_error().is_none() => Lack::Missing,
             _ => Lack::Failed,
         })
     }
@@ -232,4 +248,28 @@ pub(crate) fn is_edition(word: &str, digits: usize) -> bool {
 pub(crate) fn dictionary_of(value: &str) -> Option<[u8; 32]> {
     let text = value.trim().strip_prefix(':')?.strip_suffix(':')?;
     Base64::decode_vec(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cap_std::ambient_authority;
+
+    #[test]
+    fn news_is_sent_also_when_others_hold_all_the_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("current"), [b'x'; 300]).expect("it is written");
+        std::fs::write(folder.path().join("index.json"), [b'x'; 5000]).expect("it is written");
+        let root = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("it is there");
+        let resources = Resources::new(root, 1 << 20, true, Arc::new(Metrics::new()));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let others = resources.room(2 << 20).expect("nobody holds any");
+            let len = |found: Result<Entity, Lack>| found.map(|entity| entity.bytes.len());
+            assert_eq!(len(resources.now("current".into()).await), Ok(300));
+            assert_eq!(len(resources.now("index.json".into()).await), Err(Lack::Failed));
+            drop(others);
+            assert_eq!(len(resources.now("index.json".into()).await), Ok(5000));
+        });
+    }
 }

@@ -56,7 +56,8 @@ pub struct ServerOptions {
     pub cache: u64,
     /// Whether patches are made that are not in the tree. Yes.
     pub makes_patches: bool,
-    /// How long a connection may stand still. 30 seconds, and twice that where a client waits for news.
+    /// How long a connection may stand still while a request or an answer is on its way, or between two. 30 seconds.
+    /// Who waits for news waits a minute at most, whatever this says.
     pub idle: Duration,
     /// How long a connection may last; who downloads goes on with a range. 10 minutes.
     pub lifetime: Duration,
@@ -190,14 +191,17 @@ impl Server {
             .map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
-            runtime.block_on(async {
+            let ended = runtime.block_on(async {
                 let stopped = async {
                     // A handle that was dropped stops as well.
                     let _ = stopped.await;
                 };
                 self.run(TcpListener::from_std(listener)?, stopped).await;
                 Ok(())
-            })
+            });
+            // Nobody waits for a patch any more that is being made.
+            runtime.shutdown_background();
+            ended
         };
         let thread = std::thread::Builder::new().name("driven-serve".into()).spawn(serve).map_err(failed)?;
         Ok(Running { address, stop: Some(stop), thread: Some(thread) })
@@ -427,9 +431,10 @@ async fn coded(shared: &Shared, asked: &HeaderMap, name: &str, path: String, kee
     let accept = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let accept = accept.collect::<Vec<_>>().join(",");
     let mut head = Head::new(BYTES, keep).with(header::VARY, "accept-encoding, available-dictionary");
-    if matches!(keep, Keep::Ask) {
-        // RFC 9842: what is sent now is what the next one can be packed against.
-        head = head.with(HeaderName::from_static("use-as-dictionary"), "match=\"pack.drv\"");
+    if matches!(keep, Keep::Forever) {
+        // RFC 9842, section 2.1: what is sent now is what those beside it can be packed against, for as long as it is
+        // fresh, which what must be asked for again never is.
+        head = head.with(HeaderName::from_static("use-as-dictionary"), "match=\"*.drv\"");
     }
     let has = text(HeaderName::from_static("available-dictionary")).and_then(dictionary_of);
     if let Some(has) = has.filter(|_| takes_dcz(&accept))

@@ -13,7 +13,7 @@ use std::thread;
 use driven::durable;
 use driven::{PackBuf, SharedPack};
 use driven_format::patch::diff;
-use driven_format::{Digest, Feed};
+use driven_format::{Digest, Feed, file_hash};
 use serde::{Deserialize, Serialize};
 
 use crate::coding::{PACKED_LEVEL, hex, sha256, zstd};
@@ -56,6 +56,18 @@ pub struct Edition {
 pub struct Retained {
     /// The packs of this name, the current one last.
     pub editions: Vec<Edition>,
+    /// What was published before and is kept no more: no version stands for two contents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Gone>,
+}
+
+/// A pack that lay in a tree once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    /// Its version.
+    pub version: u64,
+    /// Its root digest.
+    pub digest: String,
 }
 
 /// What publishing did.
@@ -71,6 +83,8 @@ pub struct Published {
     pub packed: usize,
     /// The patches that lead to it: from which version, and their lengths in bytes.
     pub patches: Vec<(u64, usize)>,
+    /// The versions from which none was made, because their packs are lost or damaged.
+    pub lost: Vec<u64>,
     /// How many editions went that are kept no more.
     pub removed: usize,
 }
@@ -144,8 +158,9 @@ impl Tree {
         let _lock = durable::lock(&self.root.join(".lock"))?;
         let mut retained = self.retained(name)?;
         refuse_equivocation(name, &edition, &retained)?;
-        let before = retained.editions.last().cloned();
-        let was_current = before.as_ref().is_some_and(|before| before.edition == edition.edition);
+        let feed = feed_of(name, &edition);
+        let before = read_feed(&folder.join("current"));
+        let was_current = before.as_ref().is_some_and(|before| before.edition == feed.edition);
 
         let file = folder.join("pack").join(format!("{}.drv", edition.edition));
         let packed = zstd(pack, PACKED_LEVEL, &[]);
@@ -153,26 +168,30 @@ impl Tree {
         write(&durable::beside(&file, ".zst"), &packed)?;
         retained.editions.retain(|kept| kept.edition != edition.edition);
         let first = retained.editions.len().saturating_sub(self.patches);
-        let patches = self.make_patches(name, &retained.editions[first..], &edition, pack)?;
+        let Patches { made: patches, lost } =
+            self.make_patches(name, &retained.editions[first..], &edition, pack)?;
         retained.editions.push(edition.clone());
         if let Some(keep) = self.keep {
-            let beyond = retained.editions.len().saturating_sub(keep.get());
-            retained.editions.drain(..beyond);
+            retained.keep(keep.get());
         }
         write(&folder.join(INDEX), &json(&retained))?;
         if let Some(timestamp) = &self.timestamp {
             write(&folder.join("timestamp"), timestamp.as_bytes())?;
         }
-        let feed = feed_of(name, &edition);
+        write(&self.root.join(INDEX), &json(&self.listing(name)?))?;
         write(&folder.join("current"), feed.render().as_bytes())?;
-        write(&self.root.join(INDEX), &json(&self.listing()?))?;
-        let removed = if self.keep.is_some() { sweep(&folder, &retained)? } else { 0 };
+        // Who asked a moment ago was told the one before: it stays until the next time.
+        let told = before.as_ref().map(|before| before.edition.to_string());
+        let kept = retained.editions.iter().map(|kept| &*kept.edition);
+        let stays: Vec<&str> = kept.chain(told.as_deref()).collect();
+        let removed = if self.keep.is_some() { sweep(&folder, &stays)? } else { 0 };
         Ok(Published {
             feed,
             was_current,
             before: before.map(|before| before.version),
             packed: packed.len(),
             patches,
+            lost,
             removed,
         })
     }
@@ -197,23 +216,20 @@ impl Tree {
         })
     }
 
-    /// Writes the patches from `bases` to `target`; gives from which versions, and how long they are.
-    fn make_patches(
-        &self,
-        name: &str,
-        bases: &[Edition],
-        target: &Edition,
-        pack: &[u8],
-    ) -> Result<Vec<(u64, usize)>> {
+    /// Writes the patches from `bases` to `target`.
+    fn make_patches(&self, name: &str, bases: &[Edition], target: &Edition, pack: &[u8]) -> Result<Patches> {
         let folder = self.root.join(name);
         let next = AtomicUsize::new(0);
         let made = Mutex::new(Vec::new());
-        let make = |base: &Edition| -> Result<usize> {
+        // Nothing where the base is lost: that is no reason to hold a new pack back.
+        let make = |base: &Edition| -> Result<Option<usize>> {
             let path = folder.join("pack").join(format!("{}.drv", base.edition));
-            let old = fs::read(&path).map_err(|err| Error::io(&path, &err))?;
+            let Some(old) = fs::read(&path).ok().filter(|old| file_hash(old).to_string() == base.hash) else {
+                return Ok(None);
+            };
             let patch = diff(&old, pack)?.patch;
             write(&folder.join("patch").join(step_of(&base.edition, &target.edition)), &patch)?;
-            Ok(patch.len())
+            Ok(Some(patch.len()))
         };
         let work = || {
             while let Some(base) = bases.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -228,16 +244,18 @@ impl Tree {
                 scope.spawn(work);
             }
         });
-        let mut made: Vec<(u64, usize)> =
-            made.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Result<_>>()?;
+        let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut made: Vec<(u64, Option<usize>)> = made.into_iter().collect::<Result<_>>()?;
         made.sort_unstable();
-        Ok(made)
+        let lost = made.iter().filter(|(_, length)| length.is_none()).map(|(version, _)| *version).collect();
+        let made = made.into_iter().filter_map(|(version, length)| Some((version, length?))).collect();
+        Ok(Patches { made, lost })
     }
 
-    /// The current pack of every name.
-    fn listing(&self) -> Result<Listing> {
+    /// The current pack of every name, that of `name` being what its index says.
+    fn listing(&self, name: &str) -> Result<Listing> {
         let io = |err| Error::io(&self.root, &err);
-        let mut names = BTreeSet::new();
+        let mut names = BTreeSet::from([name.to_owned()]);
         for entry in fs::read_dir(&self.root).map_err(io)? {
             let name = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
             if is_folder(&name) && self.root.join(&name).join("current").is_file() {
@@ -254,16 +272,40 @@ impl Tree {
     }
 }
 
-fn refuse_equivocation(name: &str, edition: &Edition, retained: &Retained) -> Result<()> {
-    let is_other = |kept: &&Edition| kept.version == edition.version && kept.digest != edition.digest;
-    match retained.editions.iter().find(is_other) {
-        Some(kept) => Err(Error::new(
-            "equivocation",
-            format!("version {} of `{name}` was published with other content", kept.version),
-            "count up `version` in `pack.toml`",
-        )),
-        None => Ok(()),
+/// Patches that lead to a pack.
+struct Patches {
+    /// From which version, and how long, in bytes.
+    made: Vec<(u64, usize)>,
+    /// The versions from which there is none.
+    lost: Vec<u64>,
+}
+
+impl Retained {
+    /// Keeps the last so many editions.
+    fn keep(&mut self, count: usize) {
+        let beyond = self.editions.len().saturating_sub(count);
+        for Edition { version, digest, .. } in self.editions.drain(..beyond) {
+            let gone = Gone { version, digest };
+            if !self.gone.contains(&gone) {
+                self.gone.push(gone);
+            }
+        }
     }
+}
+
+fn refuse_equivocation(name: &str, edition: &Edition, retained: &Retained) -> Result<()> {
+    let kept = retained.editions.iter().map(|kept| (kept.version, &kept.digest));
+    let mut known = kept.chain(retained.gone.iter().map(|gone| (gone.version, &gone.digest)));
+    let is_other =
+        |(version, digest): (u64, &String)| version == edition.version && *digest != edition.digest;
+    if !known.any(is_other) {
+        return Ok(());
+    }
+    Err(Error::new(
+        "equivocation",
+        format!("version {} of `{name}` was published with other content", edition.version),
+        "count up `version` in `pack.toml`",
+    ))
 }
 
 pub(crate) fn read_index(bytes: &[u8]) -> Option<Retained> {
@@ -273,7 +315,8 @@ pub(crate) fn read_index(bytes: &[u8]) -> Option<Retained> {
             .iter()
             .all(|hex| Digest::from_hex(hex).is_some())
     };
-    retained.editions.iter().all(is_whole).then_some(retained)
+    let is_digest = |gone: &Gone| Digest::from_hex(&gone.digest).is_some();
+    (retained.editions.iter().all(is_whole) && retained.gone.iter().all(is_digest)).then_some(retained)
 }
 
 /// Whether a pack of this name can lie in a tree, whose listing has a name too.
@@ -297,10 +340,15 @@ fn feed_of(name: &str, edition: &Edition) -> Feed {
     }
 }
 
-/// Removes packs that are not retained, and patches from or to them; also what a publisher left who was stopped.
-/// Gives how many packs went.
-fn sweep(folder: &Path, retained: &Retained) -> Result<usize> {
-    let is_retained = |edition: &str| retained.editions.iter().any(|kept| kept.edition.starts_with(edition));
+/// What is current by a file that somebody wrote, if it can be read.
+fn read_feed(path: &Path) -> Option<Feed> {
+    Feed::read(&fs::read_to_string(path).ok()?).ok()
+}
+
+/// Removes packs of other editions than those that stay, and patches from or to them; also what a publisher left who was
+/// stopped. Gives how many packs went.
+fn sweep(folder: &Path, stays: &[&str]) -> Result<usize> {
+    let is_retained = |edition: &str| stays.iter().any(|kept| kept.starts_with(edition));
     let mut removed = 0;
     for (below, editions_of) in [("pack", editions_of_pack as Naming), ("patch", editions_of_patch)] {
         let folder = folder.join(below);

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use driven::PackBuf;
+use driven::trust::SignedTimestamp;
+use driven::{Pack, PackBuf};
 use driven_serve::{Published, Tree};
 use serde_json::json;
 
@@ -46,8 +47,9 @@ impl Publish {
                 .hint("publish the packs one by one, each with its own"));
         }
         let mut tree = Tree::new(&self.tree).patches(self.patches);
-        if let Some(file) = &self.timestamp {
-            read_timestamp(file)?;
+        let timestamp = self.timestamp.as_ref().map(|file| Ok::<_, Failure>((file, read_timestamp(file)?)));
+        let timestamp = timestamp.transpose()?;
+        if let Some((file, _)) = &timestamp {
             tree = tree.timestamp(read_text(file)?);
         }
         if let Some(keep) = self.keep {
@@ -56,12 +58,20 @@ impl Publish {
         let (mut values, mut lines) = (Vec::new(), Vec::new());
         for path in &self.packs {
             let pack = PackBuf::open(path)?;
+            if let Some((file, timestamp)) = &timestamp {
+                is_about(file, timestamp, pack.as_pack())?;
+            }
             let published =
                 tree.publish(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(path))?;
             if published.before.is_some_and(|before| before > published.feed.version) {
                 output.note(
                     "an older version became current: programs that keep what they have seen refuse it",
                 );
+            }
+            for version in &published.lost {
+                output.note(&format!(
+                    "the pack of version {version} is lost or damaged in the tree: no patch leads on from it"
+                ));
             }
             values.push(json!({
                 "name": published.feed.name,
@@ -73,6 +83,7 @@ impl Publish {
                 "was_current": published.was_current,
                 "patches": published.patches.iter()
                     .map(|(from, bytes)| json!({ "from": from, "bytes": bytes })).collect::<Vec<_>>(),
+                "lost": published.lost,
                 "removed": published.removed,
             }));
             lines.push(told(&published));
@@ -80,6 +91,23 @@ impl Publish {
         output.either(&json!({ "published": values }), || lines.join("\n"));
         Ok(Exit::Clean)
     }
+}
+
+/// Refuses a timestamp that is about another pack: whoever asks for one would refuse the pack by it.
+fn is_about(file: &Path, timestamp: &SignedTimestamp, pack: Pack<'_>) -> Result<(), Failure> {
+    let (said, manifest) = (timestamp.timestamp(), pack.manifest());
+    if said.pack == manifest.name() && said.version == manifest.version() && said.digest == pack.digest() {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: it is about version {} of `{}`, and the pack is version {} of `{}`, or has other content",
+        file.display(),
+        said.version,
+        said.pack,
+        manifest.version(),
+        manifest.name().escape_debug(),
+    );
+    Err(Failure::new("timestamp", message).hint("make one for this pack: `driven trust timestamp PACK`"))
 }
 
 fn told(published: &Published) -> String {

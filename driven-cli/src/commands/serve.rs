@@ -13,7 +13,7 @@ use crate::{Exit, Failure, Outcome};
 ///
 /// Sends packs, patches (also such as are not in the tree yet), listings, `/health` and `/metrics`; tells those who wait
 /// when something else is current. Nothing outside the folder is sent. TLS is for a proxy in front of it. Stops on
-/// SIGINT and SIGTERM, after the answers that are on their way, or ten seconds.
+/// SIGINT and SIGTERM, after the answers that are on their way, or ten seconds, or at a second one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  driven publish site rules.drv && driven serve site\n  \
                   driven serve site --listen 0.0.0.0:8080 --connections 10000")]
@@ -51,7 +51,12 @@ impl Serve {
         // Who started it may have no more interest in where it listens.
         let _ = output.stream(&value, || format!("serving {} at {url}", self.tree.display()));
         wait_for_signal().map_err(|err| Failure::new("io", format!("signals can't be waited for: {err}")))?;
-        output.note("stopping");
+        output.note("stopping; once more to stop at once");
+        std::thread::spawn(|| {
+            if wait_for_signal().is_ok() {
+                std::process::exit(1);
+            }
+        });
         running.stop();
         Ok(Exit::Clean)
     }

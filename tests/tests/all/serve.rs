@@ -203,6 +203,39 @@ fn who_names_a_pack_of_the_tree_is_sent_the_step_from_it() {
 }
 
 #[test]
+fn steps_lead_to_the_current_pack_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path(), [1, 2, 3]);
+    let running = start(folder.path(), |_| {});
+    let named = format!("Available-Dictionary: :{}:", base64(&sha256(&bytes(1))));
+    for (version, coding) in [(2, "gzip"), (3, "dcz")] {
+        let path = format!("/{NAME}/pack/{}.drv", edition(version));
+        let found = get(running.address(), &path, &["Accept-Encoding: gzip, dcz", &named]);
+        assert_eq!((found.status, found.field("content-encoding")), (200, coding), "{version}");
+        // A dictionary must be fresh when it is used: what must be asked for again never is.
+        assert_eq!(found.field("use-as-dictionary"), "match=\"*.drv\"");
+    }
+    assert_eq!(get(running.address(), &format!("/{NAME}/pack.drv"), &[]).field("use-as-dictionary"), "");
+}
+
+#[test]
+fn what_was_made_for_who_hung_up_is_kept_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path(), [1, 2, 3]);
+    let running = start(folder.path(), |_| {});
+    let path = format!("/{NAME}/patch/{}", step_name(&edition(1), &edition(3)));
+    let count = || String::from_utf8(get(running.address(), "/metrics", &[]).body).unwrap();
+    let mut gone = TcpStream::connect(running.address()).unwrap();
+    write!(gone, "GET {path} HTTP/1.1\r\nHost: rules\r\n\r\n").unwrap();
+    while !count().contains("driven_patches_made_total 1\n") {
+        std::thread::yield_now();
+    }
+    drop(gone);
+    assert_eq!(get(running.address(), &path, &[]).status, 200);
+    assert!(count().contains("driven_patches_made_total 1\n"), "{}", count());
+}
+
+#[test]
 fn patches_that_are_not_in_the_tree_are_made() {
     let folder = tempfile::tempdir().unwrap();
     tree(folder.path(), [1, 2, 3]);
@@ -544,6 +577,37 @@ fn a_tree_keeps_what_it_is_told_to() {
     let again = tree.publish(&bytes(5)).unwrap();
     assert!(again.was_current && again.removed == 0);
     assert_eq!((files("pack"), files("patch")), (6, 3));
+}
+
+#[test]
+fn what_is_lost_in_a_tree_does_not_hold_a_new_pack_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = Tree::new(folder.path());
+    (1..=3).for_each(|version| drop(tree.publish(&bytes(version)).unwrap()));
+    let pack = |version| folder.path().join(NAME).join(format!("pack/{}.drv", edition(version)));
+    fs::remove_file(pack(1)).unwrap();
+    fs::write(pack(2), bytes(1)).unwrap();
+    let published = tree.publish(&bytes(4)).unwrap();
+    let from: Vec<u64> = published.patches.iter().map(|(from, _)| *from).collect();
+    assert_eq!((published.lost, from), (vec![1, 2], vec![3]));
+}
+
+#[test]
+fn what_is_kept_no_more_is_remembered_and_goes_when_nobody_can_have_been_told_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = Tree::new(folder.path()).keep(1.try_into().unwrap());
+    let pack = |version| folder.path().join(NAME).join(format!("pack/{}.drv", edition(version)));
+    let there = || [1, 2, 3].map(|version| pack(version).exists());
+    tree.publish(&bytes(1)).unwrap();
+    tree.publish(&bytes(2)).unwrap();
+    // Whoever was told the first one a moment ago still finds it.
+    assert_eq!(there(), [true, true, false]);
+    tree.publish(&bytes(3)).unwrap();
+    assert_eq!(there(), [false, true, true]);
+    let other = PackBuilder::new(NAME, 1).rule(Rule::new("style", "Spell.\n")).finish().unwrap();
+    assert_eq!(tree.publish(&other).unwrap_err().code(), "equivocation");
+    // The same content under its version may come again.
+    tree.publish(&bytes(1)).unwrap();
 }
 
 /// The command `serve`, in a process of its own.

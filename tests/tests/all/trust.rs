@@ -320,6 +320,8 @@ fn who_follows_is_told_when_what_is_here_is_good_no_more() {
         let told = ["trust", "timestamp", &pack, "--root", "trust.root", "--key", "stamp.key", "-o", &stamp];
         project.expect(0, &[&told[..], &["--issued", &issued, "--expires", "2999-01-01"]].concat());
     }
+    let (_, err) = project.expect(2, &["publish", "site", "1.drv", "--timestamp", "2.stamp"]);
+    assert!(err.contains("2.stamp: it is about version 2 of `demo`, and the pack is version 1"), "{err}");
     project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
     fs::copy(project.path("1.stamp"), project.path("seen.stamp")).unwrap();
     project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"seen.stamp\"\n");
