@@ -80,6 +80,21 @@ impl Error {
         }
     }
 
+    /// One thing to do about it, or nothing: findings have hints of their own.
+    pub fn hint(&self) -> &'static str {
+        match &self.0 {
+            Cause::Findings(_) | Cause::Setup(_) => "",
+            Cause::Io(_, err) => match err.kind() {
+                std::io::ErrorKind::NotFound => "check the path, and that its folder exists",
+                std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
+                _ => "check the file and the disk that it is on",
+            },
+            Cause::Format(err) => err.hint(),
+            #[cfg(feature = "sign")]
+            Cause::InFile(_, err) => err.hint(),
+        }
+    }
+
     /// The findings, when it is them.
     pub fn report(&self) -> Option<&Report> {
         match &self.0 {

@@ -157,8 +157,9 @@ impl Follower {
             let now = self.compiler.clone().fingerprint();
             // What can't be read has no digest; why not is a finding.
             if now.is_none() || now != self.seen {
-                self.seen = now;
-                self.step(&mut told);
+                self.step(now.is_some(), &mut told);
+                // What changed while it was compiled is compiled again, also where it changes back.
+                self.seen = now.filter(|now| self.compiler.clone().fingerprint().as_ref() == Some(now));
             }
             if self.wait(is_whole) {
                 return;
@@ -175,11 +176,11 @@ impl Follower {
         is_whole
     }
 
-    fn step(&mut self, told: &mut impl FnMut(Reload<'_>)) {
+    fn step(&mut self, can_be_read: bool, told: &mut impl FnMut(Reload<'_>)) {
         let compiled = match self.compiler.clone().try_compile() {
             Ok(compiled) => compiled,
             Err(err) => {
-                let what = self.seen.is_none().then(|| err.to_string());
+                let what = (!can_be_read).then(|| err.to_string());
                 if what.is_none() || what != self.unread {
                     told(Reload::Broken(&err));
                 }

@@ -80,6 +80,10 @@ impl Failure {
         Failure::new("io", format!("{}: {err}", path.display())).hint(hint)
     }
 
+    fn of_build(err: &driven_build::Error) -> Self {
+        Failure::new(err.code(), err.to_string()).hint(err.hint())
+    }
+
     /// The failure with the file that it is about in front.
     fn in_file(self, path: &std::path::Path) -> Self {
         Failure { message: format!("{}: {}", path.display(), self.message), ..self }
@@ -94,7 +98,7 @@ impl From<driven::Error> for Failure {
 
 impl From<driven_build::Error> for Failure {
     fn from(err: driven_build::Error) -> Self {
-        Failure::new(err.code(), err.to_string())
+        Failure::of_build(&err)
     }
 }
 

@@ -57,9 +57,11 @@ impl Dev {
                 Reload::Taken { report, .. } => Told::Taken(report.clone()),
                 Reload::Broken(err) => match err.report() {
                     Some(report) => Told::Broken(report.clone()),
-                    None => Told::Failed(Failure::new(err.code(), err.to_string())),
+                    None => Told::Failed(Failure::of_build(err)),
                 },
-                Reload::Refused(err) => Told::Failed(Failure::new(err.code(), err.to_string())),
+                Reload::Refused(err) => {
+                    Told::Failed(Failure::new(err.code(), err.to_string()).hint(err.hint()))
+                }
                 other => Told::Failed(Failure::new("watch", format!("{other:?}"))),
             };
             // Nobody listens any more only when the command ends.
