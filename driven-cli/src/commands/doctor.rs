@@ -9,7 +9,7 @@ use std::path::Path;
 use driven::Capability;
 use serde_json::json;
 
-use crate::confine::{self, Act, Profile};
+use crate::confine::{self, Act, PASSED_ON, Profile};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -57,13 +57,17 @@ impl Doctor {
                 acts.iter().map(|(act, ..)| (act.as_str(), answers.next().unwrap_or("no answer"))).collect();
             let refused = tried.iter().filter(|(_, answer)| is_refusal(answer)).count();
             let word = match refused {
-                0 => "not",
+                // Also where there is nothing to take away.
                 some if some == tried.len() => "enforced",
+                0 => "not",
                 _ => "partly",
             };
             all &= word == "enforced";
-            let shown: Vec<String> =
+            let mut shown: Vec<String> =
                 tried.iter().map(|(act, answer)| format!("{act}: {}", in_words(answer))).collect();
+            if shown.is_empty() {
+                shown.push("no variable is set".into());
+            }
             // Writing to a String can't fail.
             let _ = writeln!(lines, "{:<10}{word:<10}{}", capability.as_str(), shown.join(", "));
             values.push(json!({ "capability": capability.as_str(), "enforced": word,
@@ -105,6 +109,7 @@ fn trials(folder: &Path, [connects, receives]: [String; 2]) -> Result<Vec<Trial>
     }
     let own = std::env::current_exe().unwrap_or_default().into_os_string();
     let one = |act: Act, argument: OsString| (act, argument, OsString::new());
+    let environment = |name: &str| variable(name).map(|name| one(Act::Environment, name));
     let acts = |capability| match capability {
         Capability::FsRead => vec![one(Act::Read, file("there"))],
         Capability::FsWrite => vec![
@@ -121,10 +126,20 @@ fn trials(folder: &Path, [connects, receives]: [String; 2]) -> Result<Vec<Trial>
             one(Act::Bind, "127.0.0.1:0".into()),
             one(Act::Udp, receives.clone().into()),
         ],
-        Capability::Env => vec![one(Act::Environment, "PATH".into())],
+        Capability::Env => environment("PATH").into_iter().collect(),
         Capability::Settings => vec![one(Act::Write, file("there"))],
-        Capability::Secrets => vec![one(Act::Read, file("there")), one(Act::Environment, "HOME".into())],
+        Capability::Secrets => {
+            [one(Act::Read, file("there"))].into_iter().chain(environment("HOME")).collect()
+        }
         _ => vec![one(Act::Signal, std::process::id().to_string().into())],
     };
     Ok(Capability::ALL.iter().map(|&capability| Trial { capability, acts: acts(capability) }).collect())
+}
+
+/// A variable that is set, so that a child may miss it: this one, or else any that would have to be taken away.
+fn variable(name: &str) -> Option<OsString> {
+    let set =
+        std::env::vars_os().map(|(name, _)| name).filter(|name| !PASSED_ON.iter().any(|kept| name == kept));
+    let names: Vec<OsString> = set.collect();
+    names.iter().find(|one| *one == name).or(names.first()).cloned()
 }

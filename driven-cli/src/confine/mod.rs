@@ -195,6 +195,9 @@ impl Becomes {
         [(Becomes::Driven, "driven"), (Becomes::Program, "program"), (Becomes::Probe, "probe")];
 }
 
+/// The variables that a child has although its environment is taken away.
+pub(crate) const PASSED_ON: [&str; 3] = ["NO_COLOR", "RUST_BACKTRACE", "TERM"];
+
 /// The command that starts the child.
 fn child(profile: &Profile, becomes: Becomes, arguments: &[OsString]) -> Result<Command, Failure> {
     let own = std::env::current_exe()
@@ -206,9 +209,8 @@ fn child(profile: &Profile, becomes: Becomes, arguments: &[OsString]) -> Result<
     let mut command = Command::new(own);
     command.arg(CONFINED).arg(profile.to_json().to_string()).arg(word).args(arguments);
     if !profile.environment {
-        let kept = ["NO_COLOR", "RUST_BACKTRACE", "TERM"];
         let kept: Vec<_> =
-            kept.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))).collect();
+            PASSED_ON.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))).collect();
         command.env_clear().envs(kept);
     }
     Ok(command)
