@@ -32,7 +32,7 @@ pub fn report(whole: &Set, report: &mut Report) {
     let swap = ArcSwap::from_pointee(packs[0].clone());
     let lock = RwLock::new(Arc::new(packs[0].clone()));
 
-    let quiet = looks(&store, &swap, &lock);
+    let quiet = looks(&store, &swap, &lock, &packs[0]);
     let stop = AtomicBool::new(false);
     let busy = thread::scope(|threads| {
         threads.spawn(|| {
@@ -46,7 +46,7 @@ pub fn report(whole: &Set, report: &mut Report) {
                 thread::sleep(PAUSE);
             }
         });
-        let busy = looks(&store, &swap, &lock);
+        let busy = looks(&store, &swap, &lock, &packs[0]);
         stop.store(true, Ordering::Relaxed);
         busy
     });
@@ -60,13 +60,19 @@ pub fn report(whole: &Set, report: &mut Report) {
     report.at_most("a look through a reader while packs are swapped, ns", 1.5, one(&busy[0]));
 }
 
-fn looks(store: &RuleStore, swap: &ArcSwap<SharedPack>, lock: &RwLock<Arc<SharedPack>>) -> Vec<Timed> {
+fn looks(
+    store: &RuleStore,
+    swap: &ArcSwap<SharedPack>,
+    lock: &RwLock<Arc<SharedPack>>,
+    still: &SharedPack,
+) -> Vec<Timed> {
     let mut reader = store.reader();
     let mut cache = Cache::new(swap);
     race(vec![
         contestant("`Reader::pack`", || many(|| black_box(&mut reader).pack().len())),
         contestant("`RuleStore::load`", || many(|| black_box(store).load().pack().len())),
         contestant("`arc_swap::Cache::load`", || many(|| black_box(&mut cache).load().as_pack().len())),
+        contestant("a pack that nobody updates", || many(|| black_box(still).as_pack().len())),
         contestant("`ArcSwap::load`", || many(|| black_box(swap).load().as_pack().len())),
         contestant("`RwLock<Arc>`, cloned", || {
             many(|| Arc::clone(&black_box(lock).read().expect("nobody panics")).as_pack().len())

@@ -158,7 +158,7 @@ impl Follower {
             // What can't be read has no digest; why not is a finding.
             if now.is_none() || now != self.seen {
                 self.step(now.is_some(), &mut told);
-                // What changed while it was compiled is compiled again, also where it changes back.
+                // What is not what it was before is compiled again, also where it is changed back after that.
                 self.seen = now.filter(|now| self.compiler.clone().fingerprint().as_ref() == Some(now));
             }
             if self.wait(is_whole) {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use driven::durable;
@@ -56,8 +56,12 @@ pub(crate) struct Fetching {
 /// Who lets a fetched pack in.
 pub(crate) struct Gate {
     asked: Option<Asked>,
-    /// The newest version that was let in, or was here, where no state tells it.
+    /// Which version may come although it is older than what is here.
+    accept_version: Option<u64>,
+    /// The newest version that was let in, or was here.
     newest: Mutex<Option<u64>>,
+    /// Where other processes may put newer ones.
+    snapshots: Option<Snapshots>,
     timestamps: Mutex<Timestamps>,
 }
 
@@ -81,8 +85,9 @@ impl Fetching {
         let asked = if self.accept_unsigned { None } else { Some(self.asked()?) };
         let newest = asked.as_ref().and_then(|asked| asked.timestamp.clone());
         let timestamps = Mutex::new(Timestamps { updates: self.updates()?, newest });
-        let newest = held.map(|held| held.as_pack().manifest().version());
-        Ok(Gate { asked, newest: Mutex::new(newest), timestamps })
+        let newest = Mutex::new(held.map(|held| held.as_pack().manifest().version()));
+        let accept_version = self.accept_version;
+        Ok(Gate { asked, accept_version, newest, snapshots: None, timestamps })
     }
 
     fn asked(&self) -> Result<Asked, Failure> {
@@ -151,19 +156,15 @@ impl Fetching {
 impl Gate {
     /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
     pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, driven::Error> {
+        self.refuse_older(pack)?;
+        let is_first_use = self.judge(pack)?;
+        *self.newest() = Some(pack.manifest().version());
+        Ok(is_first_use)
+    }
+
+    /// The same of a pack that is here.
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<bool, driven::Error> {
         let Some(asked) = &self.asked else { return Ok(false) };
-        let version = pack.manifest().version();
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(newest) = *newest
-            && asked.state.is_none()
-            && version < newest
-            && asked.accept_version != Some(version)
-        {
-            return Err(driven::Error::refused(format!(
-                "version {version} is served and version {newest} is here: an older one is taken with \
-                 `--accept-version {version}`"
-            )));
-        }
         // A program that follows for days must not judge by the time of its start.
         let mut asked = Asked { now: now().unwrap_or(asked.now), ..asked.clone() };
         let mut timestamps = self.timestamps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,12 +175,42 @@ impl Gate {
         if let Some(fault) = told.story.fault() {
             return Err(fault.clone().into());
         }
-        *newest = Some(version);
         timestamps.newest.clone_from(&asked.timestamp);
         if let (Some((_, text)), Some(file)) = (newer, &asked.timestamp_file) {
             durable::write(file, |out| out.write_all(text.as_bytes()))?;
         }
         Ok(told.is_first_use)
+    }
+
+    /// Judges also by what is current in the folder, which other processes may change.
+    pub(crate) fn beside(self, snapshots: Snapshots) -> Self {
+        Gate { snapshots: Some(snapshots), ..self }
+    }
+
+    /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.
+    fn refuse_older(&self, pack: Pack<'_>) -> Result<(), driven::Error> {
+        let manifest = pack.manifest();
+        let version = manifest.version();
+        let is_told = match &self.asked {
+            Some(asked) => asked.knows(manifest.name())?,
+            None => false,
+        };
+        if is_told || self.accept_version == Some(version) {
+            return Ok(());
+        }
+        let in_folder = self.snapshots.as_ref().map(Snapshots::current).transpose()?.flatten();
+        let in_folder = in_folder.map(|pack| pack.as_pack().manifest().version());
+        match (*self.newest()).max(in_folder) {
+            Some(newest) if version < newest => Err(driven::Error::refused(format!(
+                "version {version} is served and version {newest} is here: an older one is taken with \
+                 `--accept-version {version}`"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<u64>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, for a command that takes one pack.

@@ -89,6 +89,14 @@ impl Asked {
         policy
     }
 
+    /// Whether a state tells which versions of a pack may come.
+    pub(crate) fn knows(&self, name: &str) -> Result<bool, driven::Error> {
+        match (&self.state, &self.by) {
+            (Some(state), By::Root(root)) => TrustStore::new(state).knows(root, name),
+            _ => Ok(false),
+        }
+    }
+
     /// Judges a pack, and writes down what is seen where a state is kept; whether it holds is in the story.
     pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Told, driven::Error> {
         let policy = self.policy();

@@ -119,8 +119,9 @@ impl Resources {
         }
         let own = self.clone();
         self.made(Made::Coded(path.clone(), coding), async move {
+            let permit = own.permit().await?;
             let whole = own.file(path).await?;
-            own.make(move || coding.encode(&whole.bytes)).await
+            own.make(permit, move || coding.encode(&whole.bytes)).await
         })
         .await
     }
@@ -138,8 +139,9 @@ impl Resources {
         let base = retained.editions.iter().rev().find(|kept| kept.sha256 == asked).ok_or(Lack::Missing)?;
         let (base, own) = (file_of(base), self.clone());
         self.made(Made::Stepped(path.clone(), hash), async move {
+            let permit = own.permit().await?;
             let (base, whole) = (own.file(base).await?, own.file(path).await?);
-            own.make(move || dcz(&whole.bytes, &base.bytes)).await
+            own.make(permit, move || dcz(&whole.bytes, &base.bytes)).await
         })
         .await
     }
@@ -157,10 +159,11 @@ impl Resources {
         let [base, target] = [base, target].map(|pack| format!("{name}/pack/{}.drv", pack.edition));
         let own = self.clone();
         let made = self.made(Made::Patch(base.clone(), target.clone()), async move {
+            let permit = own.permit().await?;
             let (base, target) = (own.file(base).await?, own.file(target).await?);
             own.metrics.patches.inc();
             // Where there is none, that is what is kept.
-            own.make(move || {
+            own.make(permit, move || {
                 patch::diff(&base.bytes, &target.bytes).map(|made| made.patch).unwrap_or_default()
             })
             .await
@@ -192,9 +195,17 @@ impl Resources {
         made.await.map_err(|_| Lack::Failed)?.map_err(|lack| *lack)
     }
 
+    /// To make something; asked for before anything is read for it, so that who waits for it holds nothing.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Lack> {
+        Arc::clone(&self.makers).acquire_owned().await.map_err(|_| Lack::Failed)
+    }
+
     /// Computes away from those who answer, no more at once than there are processors to spare.
-    async fn make(&self, make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Result<Entity, Lack> {
-        let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| Lack::Failed)?;
+    async fn make(
+        &self,
+        permit: OwnedSemaphorePermit,
+        make: impl FnOnce() -> Vec<u8> + Send + 'static,
+    ) -> Result<Entity, Lack> {
         // The permit counts for as long as this goes on.
         let make = move || {
             let made = make();

@@ -2,7 +2,7 @@
 //!
 //! Whatever fails in between, what was current stays so: `current` is written last.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -158,6 +158,8 @@ impl Tree {
         let _lock = durable::lock(&self.root.join(".lock"))?;
         let mut retained = self.retained(name)?;
         refuse_equivocation(name, &edition, &retained)?;
+        // What can't be read of the tree is told before anything is written to it.
+        let listing = self.listing(name, &edition)?;
         let feed = feed_of(name, &edition);
         let before = read_feed(&folder.join("current"));
         let was_current = before.as_ref().is_some_and(|before| before.edition == feed.edition);
@@ -175,10 +177,10 @@ impl Tree {
             retained.keep(keep.get());
         }
         write(&folder.join(INDEX), &json(&retained))?;
+        write(&self.root.join(INDEX), &json(&listing))?;
         if let Some(timestamp) = &self.timestamp {
             write(&folder.join("timestamp"), timestamp.as_bytes())?;
         }
-        write(&self.root.join(INDEX), &json(&self.listing(name)?))?;
         write(&folder.join("current"), feed.render().as_bytes())?;
         // Who asked a moment ago was told the one before: it stays until the next time.
         let told = before.as_ref().map(|before| before.edition.to_string());
@@ -252,23 +254,21 @@ impl Tree {
         Ok(Patches { made, lost })
     }
 
-    /// The current pack of every name, that of `name` being what its index says.
-    fn listing(&self, name: &str) -> Result<Listing> {
+    /// The current pack of every name, when this edition is that of `name`.
+    fn listing(&self, name: &str, edition: &Edition) -> Result<Listing> {
         let io = |err| Error::io(&self.root, &err);
-        let mut names = BTreeSet::from([name.to_owned()]);
+        let mut packs = BTreeMap::from([(name.to_owned(), edition.clone())]);
         for entry in fs::read_dir(&self.root).map_err(io)? {
-            let name = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
-            if is_folder(&name) && self.root.join(&name).join("current").is_file() {
-                names.insert(name);
+            let other = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
+            if other != name
+                && is_folder(&other)
+                && self.root.join(&other).join("current").is_file()
+                && let Some(current) = self.retained(&other)?.editions.pop()
+            {
+                packs.insert(other, current);
             }
         }
-        let mut packs = Vec::new();
-        for name in names {
-            if let Some(current) = self.retained(&name)?.editions.pop() {
-                packs.push(Named { name, current });
-            }
-        }
-        Ok(Listing { packs })
+        Ok(Listing { packs: packs.into_iter().map(|(name, current)| Named { name, current }).collect() })
     }
 }
 

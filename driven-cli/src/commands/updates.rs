@@ -60,19 +60,22 @@ impl Updates {
 
     fn follow(&self, output: &mut Output) -> Outcome {
         let mut updates = self.fetching.updates()?;
-        let held = self.fetching.held()?;
-        let gate = Arc::new(self.fetching.gate(held.as_ref())?);
         // Why what is here would not be let in, as it was told last.
         let mut refused = None;
-        let first = match held {
-            Some(held) => {
+        let (first, gate) = loop {
+            let held = self.fetching.held()?;
+            let gate = self.fetching.gate(held.as_ref())?.beside(self.fetching.snapshots());
+            if let Some(held) = held {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
                 if let Err(failure) = gate.admit_told(held.as_pack(), output) {
                     refused = Some(note_refused(output, failure.message));
                 }
-                held
+                break (held, Arc::new(gate));
             }
-            None => self.first(&mut updates, &gate, output)?,
+            // Otherwise another process was faster, and something is here.
+            if let Some(first) = self.first(&mut updates, &gate, output)? {
+                break (first, Arc::new(gate));
+            }
         };
         let store = self.fetching.store(first, Arc::clone(&gate))?;
         output.note(&format!("following `{}`", self.fetching.name()));
@@ -85,9 +88,10 @@ impl Updates {
                 }
             }
             // What is here was let in once: since then it may have expired, or a timestamp that names it.
-            Ok(None) => match gate.admit(store.load().pack()) {
+            Ok(None) => match gate.judge(store.load().pack()) {
                 Ok(_) => refused = None,
-                Err(err) if refused.as_ref() == Some(&err.to_string()) => {}
+                // A timestamp that can't be had just now says nothing about what is here.
+                Err(err) if err.code() == "unreachable" || refused.as_ref() == Some(&err.to_string()) => {}
                 Err(err) => refused = Some(note_refused(output, err.to_string())),
             },
             Err(err) => output.note(&format!("{err}; what is here stays")),
@@ -95,27 +99,23 @@ impl Updates {
         Ok(Exit::Clean)
     }
 
-    /// Takes the first pack into the folder.
+    /// Takes the first pack into the folder, unless there is one by now.
     fn first(
         &self,
         updates: &mut driven::updates::Updates,
         gate: &Gate,
         output: &mut Output,
-    ) -> Result<SharedPack, Failure> {
+    ) -> Result<Option<SharedPack>, Failure> {
         let fetched = updates.fetch(None)?.ok_or_else(|| Failure::new("feed", "nothing was sent"))?;
         gate.admit_told(fetched.pack.as_pack(), output)?;
         if !self.fetching.snapshots().take_if(None, &fetched.pack, now()?)? {
-            // Another process was faster.
-            return self
-                .fetching
-                .held()?
-                .ok_or_else(|| Failure::new("no-snapshot", "what was there is gone"));
+            return Ok(None);
         }
         updates.taken(&fetched);
         let version = fetched.pack.as_pack().manifest().version();
         // That nobody reads what is told shows with the next one.
         let _ = self.told(&Pulled { generation: 1, version, way: fetched.way, bytes: fetched.bytes }, output);
-        Ok(fetched.pack)
+        Ok(Some(fetched.pack))
     }
 
     /// One line for each update; says when nobody reads them any more.

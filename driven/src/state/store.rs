@@ -114,6 +114,9 @@ impl fmt::Debug for Current {
 pub struct Reader {
     swap: Arc<Swap<Version>>,
     held: Arc<Version>,
+    /// The number and the pack of what is held: here, so that a look loads two things less.
+    generation: u64,
+    pack: SharedPack,
 }
 
 impl Reader {
@@ -121,14 +124,14 @@ impl Reader {
     #[inline]
     pub fn pack(&mut self) -> Pack<'_> {
         self.refresh();
-        self.held.pack.as_pack()
+        self.pack.as_pack()
     }
 
     /// The number of the current version, and that of [`pack`](Self::pack) when it is called next, or an older one.
     #[inline]
     pub fn generation(&mut self) -> u64 {
         self.refresh();
-        self.held.generation
+        self.generation
     }
 
     /// The current version, to be held.
@@ -139,7 +142,7 @@ impl Reader {
 
     #[inline]
     fn refresh(&mut self) {
-        if self.swap.newest() > self.held.generation {
+        if self.swap.newest() > self.generation {
             self.renew();
         }
     }
@@ -147,12 +150,14 @@ impl Reader {
     #[cold]
     fn renew(&mut self) {
         self.held = self.swap.load();
+        self.generation = self.held.generation;
+        self.pack = self.held.pack.clone();
     }
 }
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("generation", &self.held.generation).finish_non_exhaustive()
+        f.debug_struct("Reader").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
 
@@ -217,7 +222,8 @@ impl RuleStore {
 
     /// A reader for one thread.
     pub fn reader(&self) -> Reader {
-        Reader { swap: Arc::clone(&self.swap), held: self.swap.load() }
+        let held = self.swap.load();
+        Reader { swap: Arc::clone(&self.swap), generation: held.generation, pack: held.pack.clone(), held }
     }
 
     /// The number of the current version.

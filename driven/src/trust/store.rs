@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use alloc::string::String;
 
-use super::{Policy, State, Story};
+use super::{Policy, RootChain, State, Story};
 use crate::durable;
 use crate::error::Error;
 use crate::pack::{Pack, Verified};
@@ -43,8 +43,9 @@ const MAX_STATE: u64 = 1 << 20;
 /// let policy = Policy::root(&root).name("house-rules").now(1_800_000_000);
 /// let store = TrustStore::new(dir.join("trust-state"));
 ///
+/// assert!(!store.knows(&root, "house-rules")?);
 /// let admitted = store.admit(Pack::open(&newer)?, &policy)?;
-/// assert!(admitted.is_first_use);
+/// assert!(admitted.is_first_use && store.knows(&root, "house-rules")?);
 /// assert_eq!(store.admit(Pack::open(&older)?, &policy).unwrap_err().code(), "rolled-back");
 /// # std::fs::remove_dir_all(&dir)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -106,6 +107,14 @@ impl TrustStore {
     pub fn look(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Story, Error> {
         let state = self.read()?;
         Ok(pack.story(&policy.clone().state(&state)))
+    }
+
+    /// Whether a pack of this name was let in before: then no older version is.
+    ///
+    /// # Errors
+    /// A state that is damaged or can't be read.
+    pub fn knows(&self, chain: &RootChain, name: &str) -> Result<bool, Error> {
+        Ok(self.read()?.floor(chain, name).is_some())
     }
 
     /// S1

@@ -128,7 +128,7 @@ fn spread(pause: Duration) -> Duration {
 
 /// All of a pause that was asked for, and up to a quarter more.
 pub(super) fn spread_beyond(pause: Duration) -> Duration {
-    pause.mul_f64(1.0 + 0.25 * fastrand::f64())
+    pause.saturating_add(pause.mul_f64(0.25 * fastrand::f64()))
 }
 
 #[cfg(test)]
@@ -153,6 +153,7 @@ mod tests {
         for _ in 0..50 {
             assert!((asked..=asked.mul_f64(1.25)).contains(&spread_beyond(asked)));
         }
+        assert_eq!(spread_beyond(Duration::MAX), Duration::MAX);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::io::Read;
 use std::time::Instant;
 
 use driven_format::hidden::look_through;
-use driven_format::{Digest, Feed};
+use driven_format::{Digest, Feed, file_hash};
 
 use crate::error::Error;
 use crate::map::{PackBuf, SharedPack};
@@ -34,6 +34,8 @@ use follow::{backoff, spread_beyond};
 const ATTEMPTS: u32 = 4;
 /// The longest timestamp that is read, in bytes: one with a hundred signatures.
 const MAX_TIMESTAMP: u64 = 32 * 1024;
+/// How many things are kept that came in part: a patch and a pack.
+const MOST_PARTIALS: usize = 2;
 /// How long bringing an update may take, unless a program says otherwise.
 const TIME_LIMIT: Duration = Duration::from_mins(5);
 
@@ -78,7 +80,8 @@ pub struct Updates {
     seen: Option<String>,
     /// The edition that was taken last: who goes back on purpose does not take it again.
     last: Option<Digest>,
-    partial: Option<Partial>,
+    /// What came of a patch and of a pack: neither is in the way of the other.
+    partials: Vec<Partial>,
     /// Ends pauses.
     stop: Stop,
 }
@@ -189,7 +192,7 @@ impl Updates {
             lets_hidden_stand: false,
             seen: None,
             last: None,
-            partial: None,
+            partials: Vec::new(),
             stop: Stop::default(),
         }
     }
@@ -302,7 +305,7 @@ impl Updates {
             None => (self.whole(&feed, deadline, &mut spent)?, Way::Whole),
         };
         self.check(&pack, &feed)?;
-        self.partial = None;
+        self.partials.clear();
         Ok(Some(Fetched { pack, way, bytes: spent, etag }))
     }
 
@@ -397,15 +400,22 @@ impl Updates {
                 }
             },
         };
-        let pack = PackBuf::from_vec(bytes).and_then(SharedPack::prove);
-        pack.map_err(|err| Error::update("pack-damaged", format!("`{}`: {err}", self.place)))
+        // What is exactly what was told, and is still refused, was published so: it may be of a newer format.
+        if file_hash(&bytes) != feed.hash {
+            return Err(self.damaged());
+        }
+        SharedPack::prove(PackBuf::from_vec(bytes)?)
+    }
+
+    fn damaged(&self) -> Error {
+        let message = format!("`{}`: what arrived is not the pack that was told", self.place);
+        Error::update("pack-damaged", message)
     }
 
     /// What arrived is what was told, and has nothing hidden in it.
     fn check(&self, pack: &SharedPack, feed: &Feed) -> Result<(), Error> {
         if pack.edition() != feed.edition || self.feed_of(pack) != *feed {
-            let message = format!("`{}`: what arrived is not the pack that was told", self.place);
-            return Err(Error::update("pack-damaged", message));
+            return Err(self.damaged());
         }
         let name = pack.as_pack().manifest().name().to_owned();
         if name != self.name {
@@ -451,7 +461,8 @@ impl Updates {
 
     fn ask_once(&mut self, ask: &Ask<'_>, spent: &mut u64) -> Result<Got, Refusal> {
         // Only once: what is wrong with it would stay wrong.
-        let before = self.partial.take_if(|partial| partial.path == ask.path);
+        let before = self.partials.iter().position(|partial| partial.path == ask.path);
+        let before = before.map(|at| self.partials.remove(at));
         let before = before.filter(|partial| partial.bytes.len() as u64 <= ask.limit);
         let request = Request {
             path: ask.path,
@@ -466,7 +477,9 @@ impl Updates {
             Ok(Answer::Missing) => return Ok(Got::Missing),
             Err(refusal) => {
                 // Nothing came: the next attempt goes on where this one would have.
-                self.partial = before.or(self.partial.take());
+                if let Some(partial) = before {
+                    self.put_by(partial);
+                }
                 return Err(refusal);
             }
         };
@@ -492,8 +505,18 @@ impl Updates {
             Err(err) => format!("{err}"),
         };
         let message = format!("{}: the connection broke behind {} bytes: {why}", ask.path, bytes.len());
-        self.partial = etag.map(|etag| Partial { path: ask.path.to_owned(), etag, bytes });
+        if let Some(etag) = etag {
+            self.put_by(Partial { path: ask.path.to_owned(), etag, bytes });
+        }
         Err(Refusal::passing(message))
+    }
+
+    /// Keeps what came, in place of what came longest ago.
+    fn put_by(&mut self, partial: Partial) {
+        if self.partials.len() == MOST_PARTIALS {
+            self.partials.remove(0);
+        }
+        self.partials.push(partial);
     }
 }
 

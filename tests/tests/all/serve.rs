@@ -227,9 +227,7 @@ fn what_was_made_for_who_hung_up_is_kept_for_the_next() {
     let count = || String::from_utf8(get(running.address(), "/metrics", &[]).body).unwrap();
     let mut gone = TcpStream::connect(running.address()).unwrap();
     write!(gone, "GET {path} HTTP/1.1\r\nHost: rules\r\n\r\n").unwrap();
-    while !count().contains("driven_patches_made_total 1\n") {
-        std::thread::yield_now();
-    }
+    assert!((0..10_000).any(|_| count().contains("driven_patches_made_total 1\n")), "{}", count());
     drop(gone);
     assert_eq!(get(running.address(), &path, &[]).status, 200);
     assert!(count().contains("driven_patches_made_total 1\n"), "{}", count());
@@ -542,6 +540,13 @@ fn commands_publish_serve_and_pull() {
     let (_, err) = project.expect(2, &["pull", &folder, "-o", "own.drv", "--key", "release.pub"]);
     assert!(err.contains("version 1 is served and version 2 is here"), "{err}");
     assert_eq!(fs::read(project.path("own.drv")).unwrap(), fs::read(project.path(&two)).unwrap());
+    // Also when nobody is asked who signed it, and where a state knows nothing yet.
+    let (_, err) = project.expect(2, &["pull", &folder, "--accept-unsigned"]);
+    assert!(err.contains("version 1 is served and version 2 is here"), "{err}");
+    project.expect(0, &["trust", "init", "trust.root", "release.pub", "--key", "release.key"]);
+    let state = ["--root", "trust.root", "--state", "seen"];
+    let (_, err) = project.expect(2, &[&["pull", &folder, "-o", "own.drv"][..], &state].concat());
+    assert!(err.contains("version 1 is served and version 2 is here"), "{err}");
     let accept = ["--key", "release.pub", "--accept-version", "1"];
     project.expect(0, &[&["pull", &folder, "-o", "own.drv"][..], &accept].concat());
     assert_eq!(fs::read(project.path("own.drv")).unwrap(), fs::read(project.path(&one)).unwrap());
@@ -590,6 +595,22 @@ fn what_is_lost_in_a_tree_does_not_hold_a_new_pack_back() {
     let published = tree.publish(&bytes(4)).unwrap();
     let from: Vec<u64> = published.patches.iter().map(|(from, _)| *from).collect();
     assert_eq!((published.lost, from), (vec![1, 2], vec![3]));
+}
+
+#[test]
+fn what_is_damaged_beside_it_is_told_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    Tree::new(folder.path()).publish(&bytes(1)).unwrap();
+    let other = folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("current"), "").unwrap();
+    fs::write(other.join("index.json"), "nonsense").unwrap();
+    let tree = Tree::new(folder.path()).timestamp("of the second");
+    let err = tree.publish(&bytes(2)).unwrap_err();
+    assert!(err.code() == "tree-damaged" && err.to_string().contains("other/index.json"), "{err}");
+    let here = folder.path().join(NAME);
+    assert!(!here.join("timestamp").exists());
+    assert_eq!(tree.retained(NAME).unwrap().editions.len(), 1);
 }
 
 #[test]

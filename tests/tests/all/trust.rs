@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use driven::Pack;
 use driven::trust::{Policy, RootChain, TrustStore};
@@ -325,23 +327,40 @@ fn who_follows_is_told_when_what_is_here_is_good_no_more() {
     project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
     fs::copy(project.path("1.stamp"), project.path("seen.stamp")).unwrap();
     project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"seen.stamp\"\n");
-    let mut following = Command::new(crate::harness::binary())
-        .args(["updates", &format!("file://{}/demo", project.path("site").display())])
-        .args(["--watch", "--interval", "1"])
-        .current_dir(project.path("."))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(following.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("following `demo`")));
+    let mut following = Following(
+        Command::new(crate::harness::binary())
+            .args(["updates", &format!("file://{}/demo", project.path("site").display())])
+            .args(["--watch", "--interval", "1"])
+            .current_dir(project.path("."))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let (sender, lines) = channel();
+    let stderr = BufReader::new(following.0.stderr.take().unwrap());
+    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let told = |text: &str| loop {
+        let line = lines.recv_timeout(Duration::from_mins(1)).unwrap();
+        if line.contains(text) {
+            return line;
+        }
+    };
+    told("following `demo`");
     // The pack stays; a newer timestamp says that another one is current.
     let timestamp = project.path("site/demo/timestamp");
     fs::copy(project.path("2.stamp"), timestamp.with_extension("new")).unwrap();
     fs::rename(timestamp.with_extension("new"), &timestamp).unwrap();
-    let told = lines.find(|line| line.contains("would not be let in any more"));
-    following.kill().unwrap();
-    following.wait().unwrap();
-    assert!(told.is_some_and(|line| line.contains("version 2")));
+    assert!(told("would not be let in any more").contains("version 2"));
+}
+
+/// A process that ends with the test.
+struct Following(Child);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

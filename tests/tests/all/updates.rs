@@ -240,6 +240,43 @@ fn what_came_is_kept_while_something_else_is_asked_and_nobody_answers() {
 }
 
 #[test]
+fn a_patch_and_a_pack_that_break_off_are_both_gone_on_with() {
+    let (old, new) = (pack(1), pack(2));
+    let (patch, packed) = (diff(&bytes(1), &bytes(2)).unwrap().patch, zstd_of(&bytes(2)));
+    let part = |bytes: &[u8], start: usize, end: usize| Step::Send {
+        etag: Some(etag(bytes)),
+        start: start as u64,
+        length: Some((bytes.len() - start) as u64),
+        bytes: bytes[start..end].to_vec(),
+        breaks: end < bytes.len(),
+    };
+    let (log, updates) = scripted([
+        Step::feed(&feed(&new)),
+        part(&patch, 0, 9),
+        part(&packed, 0, 11),
+        Step::Missing,
+        Step::feed(&feed(&new)),
+        part(&patch, 9, patch.len()),
+    ]);
+    let mut updates = updates.attempts(1);
+    assert_eq!(updates.fetch(Some(&old)).unwrap_err().code(), "no-such-pack");
+    let fetched = updates.fetch(Some(&old)).unwrap().unwrap();
+    assert_eq!((fetched.way, fetched.bytes), (Way::Patch, patch.len() as u64 - 9));
+    assert_eq!(log.lock().unwrap()[5].resume, Some((9, etag(&patch))));
+}
+
+#[test]
+fn a_pack_of_a_newer_format_is_told_as_that() {
+    let mut newer = bytes(2);
+    // The version of the format (docs/FORMAT.md, "Header").
+    newer[8] += 1;
+    let told = Feed { hash: driven::file_hash(&newer), ..feed(&pack(2)) };
+    let (_, mut updates) = scripted([Step::feed(&told), Step::Missing, Step::plain(newer)]);
+    let err = updates.fetch(None).unwrap_err();
+    assert_eq!((err.code(), err.hint().contains("update driven")), ("pack-newer", true), "{err}");
+}
+
+#[test]
 fn who_holds_nothing_is_sent_what_was_taken_before() {
     let folder = tempfile::tempdir().unwrap();
     tree(folder.path(), [1]);
