@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
+use core::cmp::Ordering;
 
 use crate::container::{
     ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK,
@@ -184,16 +184,22 @@ impl Written<'_> {
 /// its body, or more than the format holds.
 pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
     let Content { manifest, rules, personas, workflows, optional, base, seed } = &mut content;
-    rules.sort_by_key(|rule| (Reverse(rule.priority()), rule.id()));
+    sort_rules(rules);
     personas.sort_by_key(Part::<&Persona, _>::id);
     workflows.sort_by_key(Part::<&Workflow, _>::id);
-    check_ids("rule", rules.iter().map(Part::<&Rule, _>::id))?;
+    let rows = base.as_ref().map(|base| rows_now(base, rules));
+    let kept = base.as_ref().zip(rows.as_deref());
+    match kept {
+        Some((base, rows)) => check_new_ids(rules, base, rows)?,
+        None => check_ids("rule", rules.iter().map(Part::<&Rule, _>::id))?,
+    }
     check_ids("persona", personas.iter().map(Part::<&Persona, _>::id))?;
     check_ids("workflow", workflows.iter().map(Part::<&Workflow, _>::id))?;
 
     let mut writer = Writer::default();
     writer.names.seed = *seed;
-    if let Some(base) = base {
+    writer.reserve(rules.len() + personas.len() + workflows.len());
+    if let Some((base, _)) = kept {
         writer.names.start_from(base.names());
     }
     writer.intern("");
@@ -217,8 +223,6 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
         }
     }
     let ids: Vec<&str> = rules.iter().map(Part::<&Rule, _>::id).collect();
-    let rows = base.as_ref().map(|base| rows_now(base, rules));
-    let kept = base.as_ref().zip(rows.as_deref());
     let ids = match kept {
         Some((base, _)) if base.rules().map(|rule| rule.id()).eq(ids.iter().copied()) => {
             Section::Ids.bytes(base.bytes()).to_vec()
@@ -299,6 +303,31 @@ pub(crate) fn write_bodies<'m>(
     Ok(Written { front, bodies: writer.bodies })
 }
 
+/// Sorts rules by falling priority, then by id. Those that are kept are in order among themselves, so that a few new ones
+/// behind them are put where they belong.
+fn sort_rules<'m>(rules: &mut [Part<'m, &'m Rule, RuleHead<'m>>]) {
+    type One<'m> = Part<'m, &'m Rule, RuleHead<'m>>;
+    fn order(one: &One<'_>, other: &One<'_>) -> Ordering {
+        other.priority().cmp(&one.priority()).then_with(|| one.id().cmp(other.id()))
+    }
+    let in_order = |one: &One<'m>, other: &One<'m>| match (&one.said, &other.said) {
+        (Said::Kept(one), Said::Kept(other)) if one.row() < other.row() => true,
+        _ => order(one, other).is_le(),
+    };
+    let sorted = rules.windows(2).take_while(|pair| in_order(&pair[0], &pair[1])).count() + 1;
+    if rules.len() > sorted + MOST_INSERTED {
+        rules.sort_by(order);
+        return;
+    }
+    for next in sorted..rules.len() {
+        let place = rules[..next].partition_point(|rule| order(rule, &rules[next]).is_le());
+        rules[place..=next].rotate_right(1);
+    }
+}
+
+/// How many rules are put where they belong one by one.
+const MOST_INSERTED: usize = 16;
+
 /// By row of `base`: the row that a rule has now.
 fn rows_now(base: &Tables<'_>, rules: &[Part<'_, &Rule, RuleHead<'_>>]) -> Vec<u32> {
     let mut rows = vec![GONE; base.rule_count()];
@@ -317,6 +346,25 @@ fn known_digest<M, H>(said: &Said<M, H>, digest: impl Fn(&H) -> Digest) -> Optio
     }
 }
 
+/// Proves the ids of the rules that are not kept, as [`check_ids`] does all of them.
+fn check_new_ids(
+    rules: &[Part<'_, &Rule, RuleHead<'_>>],
+    base: &Tables<'_>,
+    rows: &[u32],
+) -> Result<(), Error> {
+    let anew = || rules.iter().filter(|rule| matches!(rule.said, Said::Anew(_))).map(Part::<&Rule, _>::id);
+    check_ids("rule", anew())?;
+    let is_kept = |id: &str| base.find_rule(id).is_some_and(|rule| rows[rule.row() as usize] != GONE);
+    match anew().find(|id| is_kept(id)) {
+        Some(id) => Err(two_with("rule", id)),
+        None => Ok(()),
+    }
+}
+
+fn two_with(what: &str, id: &str) -> Error {
+    Error::new(ErrorKind::Model, format!("two {what}s have the id `{id}`"))
+}
+
 fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), Error> {
     let mut ids: Vec<&str> = ids.collect();
     let sound = |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
@@ -327,7 +375,7 @@ fn check_ids<'m>(what: &str, ids: impl Iterator<Item = &'m str>) -> Result<(), E
     }
     ids.sort_unstable();
     match ids.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Error::new(ErrorKind::Model, format!("two {what}s have the id `{}`", pair[0]))),
+        Some(pair) => Err(two_with(what, pair[0])),
         None => Ok(()),
     }
 }
@@ -351,8 +399,8 @@ struct Names<'m> {
 impl<'m> Names<'m> {
     /// Begins with room for what `base` has, from which texts are kept.
     fn start_from(&mut self, base: &'m str) {
-        // Names are rarely shorter than 16 bytes in the mean; where they are, the slots grow.
-        let slots = (base.len() / 8).next_power_of_two().max(64);
+        // Names are rarely shorter than 32 bytes in the mean; where they are, the slots grow.
+        let slots = (base.len() / 16).next_power_of_two().max(64);
         self.base = base;
         self.moved = Moved { slots: vec![[0; 2]; slots], used: 0, seed: self.seed };
         self.text.reserve(base.len() + base.len() / 8);
@@ -475,6 +523,14 @@ struct Writer<'m> {
 }
 
 impl<'m> Writer<'m> {
+    /// Makes room for so many rules, personas and workflows.
+    fn reserve(&mut self, owners: usize) {
+        self.bodies.reserve(owners);
+        self.rules.reserve(owners);
+        self.outline.reserve(owners);
+        self.lists.reserve(2 * owners);
+    }
+
     fn intern(&mut self, text: &str) -> StrRef {
         self.names.intern(text)
     }

@@ -30,6 +30,8 @@ const MANY_ALIKE: usize = 64;
 /// How many bytes of the stream a rule must give to be packed against. One costs its name, and longer ways to all
 /// others; against 1, 16 and 64 bytes, the patches of the tests' series are longer in all.
 const WORTH: usize = 32;
+/// And a byte more for so many of its own: whoever applies the patch reads all of them.
+const PER: usize = 256;
 /// Windows of a text whose hashes are compared, in bytes.
 const WINDOW: usize = 12;
 /// The level of frames that are packed against little.
@@ -129,8 +131,9 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Made, Error> {
     let (style, stream, operations) = &told[best];
     let many = rows_of(MANY_ALIKE);
     let given = given_by_rows(stream, &old, many)?;
-    let worth: Vec<u32> =
-        many.iter().zip(given).filter(|(_, given)| *given >= WORTH).map(|(&row, _)| row).collect();
+    let is_worth = |row: u32, given: usize| given >= WORTH + old.body(row).len() / PER;
+    let worth = many.iter().zip(given).filter(|&(&row, given)| is_worth(row, given)).map(|(&row, _)| row);
+    let worth: Vec<u32> = worth.collect();
     let rest = against_rows(stream, &worth)?;
     size = size.min(rest.len());
     add(format!("{} against rows that are worth it", style.as_str()), Packing::Rows, operations, rest);

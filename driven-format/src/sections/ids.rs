@@ -91,20 +91,33 @@ pub(crate) fn build(ids: &[&str]) -> Result<Vec<u8>, Error> {
 
 /// Displacements and slots under one seed, or nothing if some bucket finds no place.
 fn place(ids: &[&str], seed: u32, buckets: u32, slots: u32) -> Option<(Vec<u16>, Vec<u32>)> {
-    let mut members: Vec<Vec<(u64, u32)>> = vec![Vec::new(); buckets as usize];
-    for (row, id) in ids.iter().enumerate() {
-        let hash = hash(id.as_bytes(), u64::from(seed));
-        members[reduce(hash, buckets) as usize].push((hash, row as u32));
+    let hashes: Vec<u64> = ids.iter().map(|id| hash(id.as_bytes(), u64::from(seed))).collect();
+    // The members of all buckets, one bucket after another, and where each begins and ends.
+    let mut ends = vec![0_u32; buckets as usize + 1];
+    for &hash in &hashes {
+        ends[reduce(hash, buckets) as usize + 1] += 1;
     }
-    if members.iter().any(|ids| ids.len() > MAX_BUCKET) {
+    if ends.iter().any(|&len| len as usize > MAX_BUCKET) {
         return None;
     }
-    let mut order: Vec<usize> = (0..members.len()).collect();
-    order.sort_by_key(|&bucket| (usize::MAX - members[bucket].len(), bucket));
-    let mut displacements = vec![0; members.len()];
+    let mut order: Vec<u32> = (0..buckets).collect();
+    order.sort_by_key(|&bucket| u32::MAX - ends[bucket as usize + 1]);
+    for bucket in 0..buckets as usize {
+        ends[bucket + 1] += ends[bucket];
+    }
+    let mut members = vec![(0, 0); ids.len()];
+    for (row, &hash) in hashes.iter().enumerate() {
+        let next = &mut ends[reduce(hash, buckets) as usize];
+        members[*next as usize] = (hash, row as u32);
+        *next += 1;
+    }
+    // By now it is where each one ends.
+    let mut displacements = vec![0; buckets as usize];
     let mut rows = vec![NO_RULE; slots as usize];
     for bucket in order {
-        let ids = &members[bucket];
+        let bucket = bucket as usize;
+        let start = bucket.checked_sub(1).map_or(0, |before| ends[before]);
+        let ids = &members[start as usize..ends[bucket] as usize];
         let displacement = (0..=u16::MAX).find(|&d| fits(ids, d, &rows))?;
         displacements[bucket] = displacement;
         for &(hash, row) in ids {
