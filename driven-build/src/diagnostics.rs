@@ -478,6 +478,11 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// The same, in one line: what follows a line break can't pass for a line of ours.
+pub fn printable_line(text: &str) -> String {
+    printable(text).replace('\n', "<000A>")
+}
+
 /// Whether a character steers a terminal, or shows nothing; joiners and emoji style are writing more often than not.
 fn is_hidden(char: char) -> bool {
     char.is_control() && !matches!(char, '\n' | '\t')

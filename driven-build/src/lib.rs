@@ -49,7 +49,7 @@ mod watch;
 mod write;
 
 pub use compile::{BuiltFrom, Compiled, Compiler, RuleText, project, rules};
-pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable};
+pub use diagnostics::{Code, Finding, Level, Report, SourceFile, printable, printable_line};
 pub use driven_format::{lift_pack, outline};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::{quoted, write_folder};

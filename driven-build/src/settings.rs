@@ -162,7 +162,7 @@ pub(crate) fn read_pack(folder: &Path, shown: &Path, report: &mut Report) -> Pac
     let known = ["name", "version", "licence", "license", "description", "capabilities", "folders"];
     for (key, value) in reader.entries(&table, &known) {
         match key {
-            "name" => settings.manifest.name = reader.text(value),
+            "name" => settings.manifest.name = reader.line(value),
             "version" => settings.manifest.version = reader.number(value),
             "licence" | "license" => settings.manifest.licence = reader.text(value),
             "description" => settings.manifest.description = reader.text(value),
@@ -265,6 +265,15 @@ impl<'r> Reader<'r> {
         }
         self.fault(value.span(), "expected text in quotes".into(), "");
         String::new()
+    }
+
+    /// A text that stands in one line wherever it is shown or signed.
+    fn line(&mut self, value: &Spanned<DeValue<'_>>) -> String {
+        let text = self.text(value);
+        if text.chars().any(char::is_control) {
+            self.fault(value.span(), "expected a text without line breaks or control characters".into(), "");
+        }
+        text
     }
 
     fn number(&mut self, value: &Spanned<DeValue<'_>>) -> u64 {

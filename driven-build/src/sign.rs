@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use driven_format::Tables;
@@ -9,6 +10,9 @@ use driven_format::trust::{self, SecretKey};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+
+/// The longest key that is read, in bytes.
+const MAX_KEY: u64 = 64 * 1024;
 
 /// Where the key of a build is.
 #[derive(Clone, Debug)]
@@ -80,7 +84,9 @@ fn refuse_open(_: &Path) -> Result<()> {
 }
 
 fn read_open_key(file: &Path) -> Result<SecretKey> {
-    let pem = fs::read(file).map(Zeroizing::new).map_err(|err| Error::io(file, err))?;
+    let mut pem = Zeroizing::new(Vec::with_capacity(MAX_KEY as usize));
+    let read = fs::File::open(file).and_then(|file| file.take(MAX_KEY).read_to_end(&mut pem));
+    read.map_err(|err| Error::io(file, err))?;
     let pem = std::str::from_utf8(&pem).unwrap_or_default();
     SecretKey::from_pem(pem).map_err(|err| Error::in_file(file, err))
 }

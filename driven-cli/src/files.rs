@@ -82,6 +82,21 @@ pub(crate) fn read_patch(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> 
     Ok(bytes)
 }
 
+/// The longest detached signatures, in bytes: 64 of them, and more than that.
+const MAX_DETACHED: u64 = 64 * 1024;
+
+/// Reads detached signatures.
+pub(crate) fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_DETACHED).read_to_end(&mut bytes));
+    read.map_err(|err| Failure::io(path, &err))?;
+    if Kind::Detached.is(&bytes) {
+        return Ok(bytes);
+    }
+    let message = format!("{}: these are no detached signatures", path.display());
+    Err(Failure::new("signature", message).hint("`driven sign PACK --detached -o FILE` makes them"))
+}
+
 /// Refuses a file that exists and is something else: it may be a key or a source.
 pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
     if path.is_file() {

@@ -43,6 +43,20 @@ pub(crate) fn read_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
     SignedTimestamp::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
 }
 
+/// The timestamp that a project names.
+fn project_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
+    let missing = !path.exists();
+    read_timestamp(path).map_err(|failure| {
+        if missing {
+            failure.hint(format!(
+                "[trust] in {PROJECT_FILE} names it: fetch the first one from where the pack is served, as `NAME/timestamp`"
+            ))
+        } else {
+            failure
+        }
+    })
+}
+
 impl Asked {
     /// What `[trust]` of the `driven.toml` in `root`, or the nearest above it, asks for; nothing when it has none.
     pub(crate) fn of_project(root: &Path) -> Result<Option<Self>, Failure> {
@@ -59,7 +73,7 @@ impl Asked {
         Ok(Some(Asked {
             by,
             name,
-            timestamp: timestamp.as_ref().map(|file| read_timestamp(&root.join(file))).transpose()?,
+            timestamp: timestamp.as_ref().map(|file| project_timestamp(&root.join(file))).transpose()?,
             timestamp_file: timestamp.map(|file| root.join(file)),
             state: state.map(|file| root.join(file)),
             accept_version: None,

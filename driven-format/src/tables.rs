@@ -534,6 +534,9 @@ impl<'a> Checker<'a> {
     fn check_manifest(&mut self) -> Result<(), Error> {
         let record = self.tables.manifest_record();
         self.strings("manifest", &[record.name, record.licence, record.description])?;
+        if self.tables.str(record.name).chars().any(char::is_control) {
+            return Err(Error::malformed("manifest: a control character is in the name"));
+        }
         known("manifest", record.capabilities < 1 << Capability::ALL.len() && record.marks <= MARK_CAPPED)
     }
 

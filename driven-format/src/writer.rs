@@ -184,6 +184,11 @@ impl Written<'_> {
 /// its body, or more than the format holds.
 pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
     let Content { manifest, rules, personas, workflows, optional, base, seed } = &mut content;
+    if manifest.name.chars().any(char::is_control) {
+        let message =
+            format!("`{}`: a control character is in the pack's name", manifest.name.escape_debug());
+        return Err(Error::new(ErrorKind::Model, message));
+    }
     sort_rules(rules);
     personas.sort_by_key(Part::<&Persona, _>::id);
     workflows.sort_by_key(Part::<&Workflow, _>::id);

@@ -14,12 +14,10 @@ use tokio::task::spawn_blocking;
 use crate::answer::Entity;
 use crate::coding::{Coding, dcz, hex};
 use crate::metrics::Metrics;
-use crate::tree::{Retained, read_index, step_of};
+use crate::tree::{MAX_INDEX, Retained, read_index, step_of};
 
 /// The longest file that is sent, in bytes.
 const MAX_FILE: u64 = u32::MAX as u64;
-/// The longest index that is read, in bytes.
-const MAX_INDEX: u64 = 16 << 20;
 /// The longest file that counts for nothing: as many are held as there are connections.
 const SMALL: u64 = 4096;
 /// How many indexes are kept as they are read.
@@ -228,6 +226,10 @@ impl Resources {
     async fn read(&self, path: String, limit: u64) -> Result<Entity, Lack> {
         let (root, room) = (Arc::clone(&self.root), Arc::clone(&self.room));
         let read = move || {
+            // To open a pipe is to wait for whoever writes to it.
+            if !root.metadata(&path)?.is_file() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             let file = root.open(&path)?;
             let metadata = file.metadata()?;
             let counted = if metadata.len() <= SMALL { 0 } else { metadata.len() };

@@ -75,6 +75,20 @@ impl Default for ServerOptions {
     }
 }
 
+impl ServerOptions {
+    /// Within what counters and clocks can hold.
+    fn bounded(self) -> Self {
+        let day = Duration::from_hours(24);
+        ServerOptions {
+            connections: self.connections.clamp(1, Semaphore::MAX_PERMITS),
+            cache: self.cache.clamp(1 << 20, 1 << 40),
+            idle: self.idle.min(day),
+            lifetime: self.lifetime.min(day),
+            ..self
+        }
+    }
+}
+
 /// Serves a tree over HTTP/1.1. What speaks TLS stands in front of it.
 pub struct Server {
     shared: Arc<Shared>,
@@ -149,6 +163,7 @@ impl Server {
     /// A folder that is no tree or can't be read.
     pub fn open(root: impl AsRef<Path>, options: ServerOptions) -> Result<Self> {
         let root = root.as_ref();
+        let options = options.bounded();
         let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(|err| Error::io(root, &err))?;
         if !dir.is_file("index.json") {
             let message = format!("{}: it is no tree of packs", root.display());

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,9 @@ use crate::error::{Error, Result};
 
 /// From how many editions before it a pack is led to by patches, unless it is said otherwise.
 const PATCHES: usize = 8;
+
+/// The longest index that is read, in bytes.
+pub(crate) const MAX_INDEX: u64 = 16 << 20;
 
 /// The listing of a tree, and of the packs of one name.
 const INDEX: &str = "index.json";
@@ -169,13 +173,18 @@ impl Tree {
         write(&file, pack)?;
         write(&durable::beside(&file, ".zst"), &packed)?;
         retained.editions.retain(|kept| kept.edition != edition.edition);
-        let first = retained.editions.len().saturating_sub(self.patches);
-        let Patches { made: patches, lost } =
-            self.make_patches(name, &retained.editions[first..], &edition, pack)?;
+        let told = before.as_ref().map(|before| before.edition.to_string());
+        let told_edition =
+            retained.editions.iter().find(|kept| Some(&kept.edition) == told.as_ref()).cloned();
         retained.editions.push(edition.clone());
         if let Some(keep) = self.keep {
             retained.keep(keep.get());
         }
+        // From what stays, and from what those have who were told a moment ago.
+        let mut bases = retained.editions[..retained.editions.len() - 1].to_vec();
+        bases.extend(told_edition.filter(|told| !bases.contains(told)));
+        let first = bases.len().saturating_sub(self.patches);
+        let Patches { made: patches, lost } = self.make_patches(name, &bases[first..], &edition, pack)?;
         write(&folder.join(INDEX), &json(&retained))?;
         write(&self.root.join(INDEX), &json(&listing))?;
         if let Some(timestamp) = &self.timestamp {
@@ -183,7 +192,6 @@ impl Tree {
         }
         write(&folder.join("current"), feed.render().as_bytes())?;
         // Who asked a moment ago was told the one before: it stays until the next time.
-        let told = before.as_ref().map(|before| before.edition.to_string());
         let kept = retained.editions.iter().map(|kept| &*kept.edition);
         let stays: Vec<&str> = kept.chain(told.as_deref()).collect();
         let removed = if self.keep.is_some() { sweep(&folder, &stays)? } else { 0 };
@@ -204,7 +212,11 @@ impl Tree {
     /// An index that can't be read, or is damaged.
     pub fn retained(&self, name: &str) -> Result<Retained> {
         let path = self.root.join(name).join(INDEX);
-        let bytes = match fs::read(&path) {
+        let read = |file: fs::File| {
+            let mut bytes = Vec::new();
+            file.take(MAX_INDEX + 1).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let bytes = match fs::File::open(&path).and_then(read) {
             Ok(bytes) => bytes,
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Retained::default()),
             Err(err) => return Err(Error::io(&path, &err)),
@@ -309,6 +321,9 @@ fn refuse_equivocation(name: &str, edition: &Edition, retained: &Retained) -> Re
 }
 
 pub(crate) fn read_index(bytes: &[u8]) -> Option<Retained> {
+    if bytes.len() as u64 > MAX_INDEX {
+        return None;
+    }
     let retained: Retained = serde_json::from_slice(bytes).ok()?;
     let is_whole = |edition: &Edition| {
         [&edition.edition, &edition.hash, &edition.sha256, &edition.digest]

@@ -17,6 +17,29 @@ pub fn lock(path: &Path) -> Result<File, Error> {
     Ok(lock)
 }
 
+/// Takes the file at `path` itself, for whoever reads it and puts another in its place; waits for whoever has it, and then
+/// takes what that put there.
+///
+/// # Errors
+/// A file that can't be opened.
+#[cfg(unix)]
+pub fn lock_in_place(path: &Path) -> Result<File, Error> {
+    let io = |err| Error::io(path, err);
+    loop {
+        let file = File::open(path).map_err(io)?;
+        file.lock().map_err(io)?;
+        if is_at(&file, path) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Other systems don't let a file be read, or replaced, that is locked.
+#[cfg(not(unix))]
+pub fn lock_in_place(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|err| Error::io(path, err))
+}
+
 /// Takes a file for itself, unless somebody has it.
 #[cfg(feature = "state")]
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
@@ -28,7 +51,7 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 /// Whether an open file is the one that lies at `path` now.
-#[cfg(all(feature = "state", unix))]
+#[cfg(unix)]
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());

@@ -161,6 +161,10 @@ impl Error {
             #[cfg(feature = "state")]
             Cause::NoGeneration(_) => "ask the store which generations it keeps, and have it keep more",
             #[cfg(feature = "state")]
+            Cause::Snapshot { path, .. } if path.ends_with("current") => {
+                "put a copy of this file back, or remove it: the packs stay, and what is taken next begins a new list"
+            }
+            #[cfg(feature = "state")]
             Cause::Snapshot { .. } => {
                 "see which there are with `driven snapshot list`, and restore one of them"
             }

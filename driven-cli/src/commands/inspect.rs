@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use driven::{Capability, PackBuf};
-use driven_build::{ProjectSettings, printable};
+use driven_build::{ProjectSettings, printable_line};
 use driven_format::trust::KeyId;
 use driven_format::{Tables, file_hash};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ fn describe(tables: &Tables<'_>, grant: driven::Capabilities) -> Value {
 fn text(value: &Value, tables: &Tables<'_>) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: &str| {
-        let _ = writeln!(text, "{key:<15}{}", printable(value));
+        let _ = writeln!(text, "{key:<15}{}", printable_line(value));
     };
     let plain = |key: &str| match &value[key] {
         Value::String(text) => text.clone(),

@@ -1,7 +1,7 @@
 //! `driven keygen`
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use driven_build::write_with;
@@ -33,17 +33,23 @@ impl Keygen {
         let (private, public) = (with_ending(".key"), with_ending(".pub"));
         if let Some(there) = [&private, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
             let message = format!("{} exists already", there.display());
-            return Err(Failure::new("exists", message).hint("choose another name, or move the old key away"));
+            let hint = if public.symlink_metadata().is_ok() {
+                "choose another name, or move the old key away"
+            } else {
+                "choose another name; `driven key show` prints the public key to a private one"
+            };
+            return Err(Failure::new("exists", message).hint(hint));
         }
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *seed)
             .map_err(|err| Failure::new("random", format!("no randomness to be had: {err}")))?;
         let key = SecretKey::from_seed(&seed);
-        let write = |path: &Path, text: &str, prepare: fn(&File) -> io::Result<()>| {
-            write_with(path, text.as_bytes(), prepare).map_err(|err| Failure::io(path, &err))
-        };
-        write(&private, &key.to_pem(), only_for_owner)?;
-        write(&public, &key.public_key().to_pem(), |_| Ok(()))?;
+        let pem = key.to_pem();
+        let written = write_unnamed(&private, pem.as_bytes())
+            .unwrap_or_else(|| write_with(&private, pem.as_bytes(), only_for_owner));
+        written.map_err(|err| Failure::io(&private, &err))?;
+        let pem = key.public_key().to_pem();
+        write_with(&public, pem.as_bytes(), |_| Ok(())).map_err(|err| Failure::io(&public, &err))?;
         let fingerprint = key.public_key().fingerprint().to_string();
         let value = json!({
             "private": private.to_string_lossy(),
@@ -69,4 +75,32 @@ fn only_for_owner(file: &File) -> io::Result<()> {
 #[allow(clippy::unnecessary_wraps)]
 fn only_for_owner(_: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes a file that has a name only once it is whole, so that whoever is killed leaves no part of a key; nothing where
+/// the system has no such files.
+#[cfg(target_os = "linux")]
+fn write_unnamed(path: &Path, bytes: &[u8]) -> Option<io::Result<()>> {
+    use std::os::fd::AsRawFd;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+    use rustix::io::Errno;
+
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let mut file = File::from(open(folder, flags, Mode::RUSR | Mode::WUSR).ok()?);
+    if let Err(err) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+        return Some(Err(err));
+    }
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Some(Ok(())),
+        Err(err @ Errno::EXIST) => Some(Err(err.into())),
+        Err(_) => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_unnamed(_: &Path, _: &[u8]) -> Option<io::Result<()>> {
+    None
 }

@@ -68,6 +68,9 @@ impl Publish {
                     "an older version became current: programs that keep what they have seen refuse it",
                 );
             }
+            if timestamp.is_none() && self.is_stale(&pack.as_pack()) {
+                output.note("the timestamp that lies beside it is about another pack: give a new one with `--timestamp`");
+            }
             for version in &published.lost {
                 output.note(&format!(
                     "the pack of version {version} is lost or damaged in the tree: no patch leads on from it"
@@ -93,12 +96,26 @@ impl Publish {
     }
 }
 
+impl Publish {
+    /// Whether a timestamp lies beside the pack that is about another one.
+    fn is_stale(&self, pack: &Pack<'_>) -> bool {
+        let file = self.tree.join(pack.manifest().name()).join("timestamp");
+        file.is_file() && read_timestamp(&file).is_ok_and(|timestamp| !names(&timestamp, pack))
+    }
+}
+
+/// Whether a timestamp is about a pack.
+fn names(timestamp: &SignedTimestamp, pack: &Pack<'_>) -> bool {
+    let (said, manifest) = (timestamp.timestamp(), pack.manifest());
+    said.pack == manifest.name() && said.version == manifest.version() && said.digest == pack.digest()
+}
+
 /// Refuses a timestamp that is about another pack: whoever asks for one would refuse the pack by it.
 fn is_about(file: &Path, timestamp: &SignedTimestamp, pack: Pack<'_>) -> Result<(), Failure> {
-    let (said, manifest) = (timestamp.timestamp(), pack.manifest());
-    if said.pack == manifest.name() && said.version == manifest.version() && said.digest == pack.digest() {
+    if names(timestamp, &pack) {
         return Ok(());
     }
+    let (said, manifest) = (timestamp.timestamp(), pack.manifest());
     let message = format!(
         "{}: it is about version {} of `{}`, and the pack is version {} of `{}`, or has other content",
         file.display(),

@@ -24,13 +24,13 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
     /// How many connections are open at once; others wait
-    #[arg(long, value_name = "COUNT", default_value_t = 4096)]
-    connections: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    connections: u64,
     /// How much of packs and patches stays in memory, in MiB; answers on their way may hold as much again
-    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     cache: u64,
     /// How long a connection may stand still, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     idle: u64,
     /// Send the patches that are in the tree, and make none
     #[arg(long)]
@@ -40,9 +40,9 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let mut options = ServerOptions::default();
-        options.connections = self.connections.max(1);
-        options.cache = self.cache.max(1).saturating_mul(1 << 20);
-        options.idle = Duration::from_secs(self.idle.max(1));
+        options.connections = usize::try_from(self.connections).unwrap_or(usize::MAX);
+        options.cache = self.cache << 20;
+        options.idle = Duration::from_secs(self.idle);
         options.makes_patches = !self.no_patches;
         allow_files(options.connections as u64 + 256);
         let running = Server::open(&self.tree, options)?.start(&*self.listen)?;

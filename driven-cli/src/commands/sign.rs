@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use driven::durable;
 use driven_format::trust::{self, KeyId, add_signature, attach, detach, with_signatures};
 use driven_format::{Tables, file_hash};
 use serde_json::json;
@@ -50,6 +51,8 @@ impl Sign {
             [] => self.signers.named_or_environment()?,
             _ => self.signers.named()?,
         };
+        // Who signs the same pack meanwhile adds to what this writes.
+        let _held = durable::lock_in_place(&self.file)?;
         let mut signed = driven::PackBuf::open(&self.file)?.into_vec();
         let proved = driven::Pack::open(&signed).and_then(driven::Pack::prove);
         proved.map_err(|err| Failure::from(err).in_file(&self.file))?;
@@ -58,7 +61,7 @@ impl Sign {
             signed = with_signatures(&Tables::check(&signed)?, 0, &[])?;
         }
         for file in &self.attach {
-            let detached = std::fs::read(file).map_err(|err| Failure::io(file, &err))?;
+            let detached = files::read_detached(file)?;
             signed = attach(&Tables::check(&signed)?, &detached)
                 .map_err(|err| Failure::from(err).in_file(file))?;
         }

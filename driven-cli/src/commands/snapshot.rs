@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use driven::state::{Changes, Retention, RowSet, Snapshot as Kept, Snapshots};
 use driven::{Digest, LazyPackBuf, Pack, SharedPack};
+use driven_build::printable_line;
 use driven_format::trust::render_time;
 use serde_json::{Value, json};
 
@@ -127,7 +128,9 @@ fn apply(snapshots: &Snapshots, path: &Path, output: &mut Output) -> Result<(), 
 fn told(hash: &Digest, pack: Pack<'_>, what: &str, output: &mut Output) {
     let manifest = pack.manifest();
     let value = json!({ "hash": hash.to_string(), "name": manifest.name(), "version": manifest.version() });
-    output.either(&value, || format!("{hash} {} {} {what}", manifest.name(), manifest.version()));
+    output.either(&value, || {
+        format!("{hash} {} {} {what}", printable_line(manifest.name()), manifest.version())
+    });
 }
 
 fn list(snapshots: &Snapshots, output: &mut Output) -> Result<(), Failure> {
@@ -143,7 +146,7 @@ fn list(snapshots: &Snapshots, output: &mut Output) -> Result<(), Failure> {
             "name": name, "version": version, "damaged": about.is_err() }));
         let mark = if kept.is_current { '*' } else { ' ' };
         let shown = match version {
-            Some(version) => format!("{name} {version}"),
+            Some(version) => format!("{} {version}", printable_line(name)),
             None => "damaged".into(),
         };
         lines.push(format!("{mark} {} {} {shown}", &kept.hash.to_string()[..16], render_time(kept.taken)));
@@ -168,13 +171,14 @@ fn show(snapshots: &Snapshots, kept: &Kept, output: &mut Output) -> Result<(), F
         "digest": pack.digest().to_string(), "signed": pack.is_signed(),
         "rules": pack.rules().map(|rule| rule.id().to_owned()).collect::<Vec<_>>() });
     output.either(&value, || {
-        let rules: Vec<String> = pack.rules().map(|rule| format!("  {}", rule.id())).collect();
+        let rules: Vec<String> =
+            pack.rules().map(|rule| format!("  {}", printable_line(rule.id()))).collect();
         format!(
             "{}\ntaken   {}{}\nname    {} {}\ndigest  {}\nrules   {}\n{}",
             path.display(),
             render_time(kept.taken),
             if kept.is_current { ", current" } else { "" },
-            manifest.name(),
+            printable_line(manifest.name()),
             manifest.version(),
             pack.digest(),
             pack.len(),
@@ -196,7 +200,7 @@ fn differ(snapshots: &Snapshots, old: &Kept, new: &Kept, output: &mut Output) ->
         [ids(&changes.added, &new), ids(&changes.changed, &new), ids(&changes.removed, &old)];
     output.either(&json!({ "added": added, "changed": changed, "removed": removed }), || {
         let mark = |mark: char, ids: &[String]| -> Vec<String> {
-            ids.iter().map(|id| format!("{mark} {id}")).collect()
+            ids.iter().map(|id| format!("{mark} {}", printable_line(id))).collect()
         };
         let lines = [mark('+', &added), mark('~', &changed), mark('-', &removed)].concat();
         if lines.is_empty() { "no rule differs".into() } else { lines.join("\n") }

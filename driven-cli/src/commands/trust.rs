@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use driven::durable;
 use driven_build::{printable, write_if_changed};
 use driven_format::Tables;
 use driven_format::trust::{
@@ -194,6 +195,11 @@ fn role_threshold(text: &str) -> Result<(Role, u32), String> {
 
 impl Trust {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        // One change after another: two at once would both be the next version.
+        let _held = match self.command.changes() {
+            Some(root) if root.exists() => Some(durable::lock_in_place(root)?),
+            _ => None,
+        };
         match self.command {
             TrustCommand::Init(Listing { change, files, listed, settings }) => {
                 for there in [change.root.clone(), next_of(&change.root)] {
@@ -249,7 +255,7 @@ impl Trust {
             }
             TrustCommand::Sign(change) => {
                 let next = next_of(&change.root);
-                let waiting = SignedRoot::read(&read_text(&next)?)?;
+                let waiting = read_waiting(&next)?;
                 change.refuse_stale(&waiting, &next)?;
                 let signers = match &change.merge[..] {
                     [] => change.signers.named_or_environment()?,
@@ -266,6 +272,28 @@ impl Trust {
             }
         }
     }
+}
+
+impl TrustCommand {
+    /// The root file that it may change.
+    fn changes(&self) -> Option<&Path> {
+        match self {
+            TrustCommand::Init(Listing { change, .. })
+            | TrustCommand::Add(Listing { change, .. })
+            | TrustCommand::Remove(Remove { change, .. })
+            | TrustCommand::Rotate(Rotate { change, .. })
+            | TrustCommand::Revoke(Revoke { change, .. })
+            | TrustCommand::Recover(Recover { change, .. })
+            | TrustCommand::Sign(change) => Some(&change.root),
+            TrustCommand::Update(update) => Some(&update.root),
+            TrustCommand::Timestamp(_) | TrustCommand::Show(_) => None,
+        }
+    }
+}
+
+/// Reads a change that waits, or a part of its signatures.
+fn read_waiting(path: &Path) -> Result<SignedRoot, Failure> {
+    SignedRoot::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
 }
 
 /// Where a change waits for its signatures.
@@ -331,7 +359,7 @@ impl Change {
     fn open(&self, output: &mut Output) -> Result<Root, Failure> {
         let next = next_of(&self.root);
         if next.exists() {
-            let waiting = SignedRoot::read(&read_text(&next)?)?;
+            let waiting = read_waiting(&next)?;
             self.refuse_stale(&waiting, &next)?;
             output.note(&format!("{} waits for signatures already; this adds to it", next.display()));
             return Ok(waiting.root().clone());
@@ -375,7 +403,7 @@ impl Change {
         let waiting = SignedRoot::new(&root)?;
         let next = next_of(&self.root);
         if next.exists() {
-            let old = SignedRoot::read(&read_text(&next)?)?;
+            let old = read_waiting(&next)?;
             if old.signed_bytes() == waiting.signed_bytes() {
                 return self.finish(old, &self.signers.named()?, output);
             }
@@ -389,9 +417,7 @@ impl Change {
     /// Signs what waits; lets it join the chain once enough have.
     fn finish(&self, mut waiting: SignedRoot, signers: &[Signer], output: &mut Output) -> Outcome {
         for file in &self.merge {
-            waiting
-                .merge(&SignedRoot::read(&read_text(file)?)?)
-                .map_err(|err| Failure::from(err).in_file(file))?;
+            waiting.merge(&read_waiting(file)?).map_err(|err| Failure::from(err).in_file(file))?;
         }
         self.tell(&waiting, output)?;
         for signer in signers {

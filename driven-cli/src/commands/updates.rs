@@ -81,8 +81,11 @@ impl Updates {
         output.note(&format!("following `{}`", self.fetching.name()));
         let stop = Stop::default();
         let interval = Duration::from_secs(self.interval.max(1));
+        // What went wrong last: it is told once, however often it is tried.
+        let mut failed = None;
         updates.follow(&store, interval, &stop, |round| match round {
             Ok(Some(pulled)) => {
+                (failed, refused) = (None, None);
                 if self.told(pulled, output).is_break() {
                     stop.stop();
                 }
@@ -94,7 +97,11 @@ impl Updates {
                 Err(err) if err.code() == "unreachable" || refused.as_ref() == Some(&err.to_string()) => {}
                 Err(err) => refused = Some(note_refused(output, err.to_string())),
             },
-            Err(err) => output.note(&format!("{err}; what is here stays")),
+            Err(err) if failed.as_ref() == Some(&err.to_string()) => {}
+            Err(err) => {
+                output.note(&format!("{err}; what is here stays"));
+                failed = Some(err.to_string());
+            }
         });
         Ok(Exit::Clean)
     }

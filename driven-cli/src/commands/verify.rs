@@ -72,7 +72,7 @@ impl Verify {
         let asked = self.asked()?;
         let mut bytes = PackBuf::open(&self.file)?.into_vec();
         for file in &self.signatures {
-            let detached = std::fs::read(file).map_err(|err| Failure::io(file, &err))?;
+            let detached = files::read_detached(file)?;
             bytes =
                 attach(&Tables::check(&bytes)?, &detached).map_err(|err| Failure::from(err).in_file(file))?;
         }

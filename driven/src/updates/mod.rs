@@ -169,7 +169,10 @@ impl Updates {
             "http" | "https" if above.contains(['?', '#', '@']) => {
                 Err(wrong("user names, queries and fragments have no place in it"))
             }
-            "http" | "https" if above.is_empty() || above.starts_with('/') => Err(wrong("it names no host")),
+            "http" | "https" if above.is_empty() || above.starts_with(['/', ':']) => {
+                Err(wrong("it names no host"))
+            }
+            "http" | "https" if !has_sound_port(above) => Err(wrong("a port is a number from 1 to 65535")),
             "http" | "https" => at(Updates::new(Http::new(format!("{scheme}://{above}")), name)),
             _ => Err(wrong("it does not begin with `https://`, `http://` or `file://`")),
         }
@@ -524,6 +527,14 @@ impl fmt::Debug for Updates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Updates").field("name", &self.name).field("seen", &self.seen).finish_non_exhaustive()
     }
+}
+
+/// Whether what stands before the first `/` has no port, or one that can be.
+fn has_sound_port(above: &str) -> bool {
+    let authority = above.split('/').next().unwrap_or_default();
+    // The colons of an IPv6 address stand in brackets.
+    let behind_host = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
+    behind_host.split_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 /// How a patch is called in a tree.

@@ -386,3 +386,15 @@ fn a_pack_says_what_it_was_built_from_and_is_built_again() {
     let (out, _) = project.expect(1, &["build", "rules", "--reproduce", "plain.drv"]);
     assert!(out.contains("does not say what it was built from"), "{out}");
 }
+
+#[test]
+fn a_name_can_not_pass_for_another_line() {
+    let project = Project::new();
+    project.write("rules/pack.toml", "version = 1\nname = \"x\\nsigned by  me\"\n");
+    let (_, err) = project.expect(1, &["build", "rules", "-o", "x.drv"]);
+    assert!(err.contains("pack.toml:2:8") && err.contains("without line breaks"), "{err}");
+    project.write("rules/pack.toml", "name = \"x\"\ndescription = \"d\\nsigned by  me\"\n");
+    project.expect(0, &["build", "rules", "-o", "x.drv"]);
+    let (out, _) = project.expect(0, &["inspect", "x.drv"]);
+    assert!(out.contains("d<000A>signed by  me") && !out.contains("\nsigned by  me"), "{out}");
+}

@@ -234,6 +234,25 @@ fn what_was_made_for_who_hung_up_is_kept_for_the_next() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path(), [1]);
+    let current = folder.path().join(NAME).join("current");
+    fs::remove_file(&current).unwrap();
+    assert!(Command::new("mkfifo").arg(&current).status().unwrap().success());
+    let running = start(folder.path(), |options| {
+        // More than anything can count.
+        (options.connections, options.cache) = (usize::MAX, u64::MAX);
+        (options.idle, options.lifetime) = (Duration::MAX, Duration::MAX);
+    });
+    for _ in 0..40 {
+        assert_eq!(get(running.address(), &format!("/{NAME}/current"), &[]).status, 404);
+    }
+    assert_eq!(get(running.address(), "/index.json", &[]).status, 200);
+}
+
+#[test]
 fn patches_that_are_not_in_the_tree_are_made() {
     let folder = tempfile::tempdir().unwrap();
     tree(folder.path(), [1, 2, 3]);
@@ -627,8 +646,11 @@ fn what_is_kept_no_more_is_remembered_and_goes_when_nobody_can_have_been_told_of
     assert_eq!(there(), [false, true, true]);
     let other = PackBuilder::new(NAME, 1).rule(Rule::new("style", "Spell.\n")).finish().unwrap();
     assert_eq!(tree.publish(&other).unwrap_err().code(), "equivocation");
-    // The same content under its version may come again.
-    tree.publish(&bytes(1)).unwrap();
+    // The same content under its version may come again. Patches lead from what stays.
+    let published = tree.publish(&bytes(1)).unwrap();
+    assert_eq!(published.patches.iter().map(|(from, _)| *from).collect::<Vec<_>>(), [3]);
+    let patches = fs::read_dir(folder.path().join(NAME).join("patch")).unwrap().count();
+    assert_eq!(patches, 1);
 }
 
 /// The command `serve`, in a process of its own.

@@ -306,6 +306,35 @@ fn a_timestamp_says_what_is_current() {
     assert!(verify(2, "2030-01-31").1.contains("pack expired"));
 }
 
+/// Runs all of these at once, and expects that each ends well.
+fn at_once(project: &Project, commands: &[Vec<&str>]) {
+    let spawn = |arguments: &Vec<&str>| {
+        let mut command = Command::new(crate::harness::binary());
+        command.args(arguments).current_dir(project.path(".")).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let running: Vec<Child> = commands.iter().map(spawn).collect();
+    for mut child in running {
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn who_signs_at_once_loses_no_signature_and_no_change() {
+    let project = rooted();
+    let sign = |key| vec!["sign", "rules.drv", "--key", key];
+    at_once(&project, &["alice.key", "bob.key", "carol.key", "stamp.key"].map(sign));
+    let shown = project.json(0, &["inspect", "rules.drv"]);
+    assert_eq!(shown["signatures"].as_array().map(Vec::len), Some(4));
+
+    project.expect(0, &["keygen", "dave"]);
+    let add = |key| vec!["trust", "add", "trust.root", key, "--key", "alice.key", "--key", "bob.key"];
+    at_once(&project, &["dave.pub", "stamp.pub"].map(add));
+    let shown = project.json(0, &["trust", "show", "trust.root"]);
+    let text = shown.to_string();
+    assert!(text.contains("dave") && text.contains("stamp"), "{text}");
+}
+
 #[test]
 fn who_follows_is_told_when_what_is_here_is_good_no_more() {
     let project = rooted();

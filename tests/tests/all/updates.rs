@@ -157,6 +157,11 @@ fn addresses_are_judged_before_anything_is_asked() {
         ("https://rules.example.com", "does not end with the name"),
         ("https://", "does not begin"),
         ("https:///house", "names no host"),
+        ("http://:80/house", "names no host"),
+        ("http://127.0.0.1:99999/house", "a port is a number"),
+        ("http://127.0.0.1:/house", "a port is a number"),
+        ("http://127.0.0.1:0/house", "a port is a number"),
+        ("http://[::1]:x/a/house", "a port is a number"),
         ("https://rules.example.com/..", "does not end with the name"),
         ("https://rules.example.com/a b", "does not end with the name"),
         ("https://me:word@rules.example.com/house", "user names"),
@@ -167,7 +172,9 @@ fn addresses_are_judged_before_anything_is_asked() {
         assert_eq!(err.code(), "address");
         assert!(err.to_string().contains(said) && !err.hint().is_empty(), "{address}: {err}");
     }
-    assert!(Updates::at("https://rules.example.com/a/house/").is_ok());
+    for address in ["https://rules.example.com/a/house/", "http://[::1]:80/house", "http://[::1]/house"] {
+        assert!(Updates::at(address).is_ok(), "{address}");
+    }
 }
 
 #[test]
