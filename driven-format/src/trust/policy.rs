@@ -275,22 +275,23 @@ impl<'t> Policy<'t> {
     fn judge_signatures(&self, pack: &Tables<'_>, story: &mut Story) -> bool {
         let signatures = sign::of(pack);
         let statement = pack.statement(pack.expires().unwrap_or(0));
-        match self.signers.check("the pack", &statement, &signatures) {
-            Ok(by) => {
-                let ids: Vec<String> = by.iter().map(KeyId::to_string).collect();
-                let text =
-                    format!("signed by {} of {} keys: {}", by.len(), self.signers.threshold, ids.join(", "));
-                story.tell("P4", Ok((Held::Yes, text)))
-            }
-            Err(err) => {
-                let check = match err.kind() {
-                    ErrorKind::Unsigned => "P2",
-                    ErrorKind::Signature => "P3",
-                    _ => "P4",
-                };
-                story.tell(check, Err(err))
-            }
+        let by = self.signers.check("the pack", &statement, &signatures).map(|by| {
+            let ids: Vec<String> = by.iter().map(KeyId::to_string).collect();
+            let text =
+                format!("signed by {} of {} keys: {}", by.len(), self.signers.threshold, ids.join(", "));
+            (Held::Yes, text)
+        });
+        // What did not fail was passed on the way.
+        let failed = by.as_ref().err().map(Error::kind);
+        if failed == Some(ErrorKind::Unsigned) {
+            return story.tell("P2", by);
         }
+        story.tell("P2", Ok((Held::Yes, format!("has {} signatures", signatures.len()))));
+        if failed == Some(ErrorKind::Signature) {
+            return story.tell("P3", by);
+        }
+        story.tell("P3", Ok((Held::Yes, "no signature of a key that counts is wrong".into())));
+        story.tell("P4", by)
     }
 
     /// P5
@@ -369,8 +370,10 @@ impl<'t> Policy<'t> {
         let said = timestamp.timestamp();
         let fresh = format!("issued {}, holds until {}", render_time(said.issued), render_time(said.expires));
         let seen = self.state.map_or(Ok(()), |state| state.check_timestamp(chain, timestamp));
-        let proved = timestamp.check_signed(chain).and_then(|()| timestamp.check_subject(chain, name));
-        story.tell("T3", proved.map(|()| (Held::Yes, format!("signed, about `{}`", name.escape_debug()))))
+        let signed = timestamp.check_signed(chain).map(|()| (Held::Yes, "the timestamp is signed".into()));
+        let about = || (Held::Yes, format!("about `{}`", name.escape_debug()));
+        story.tell("T2", signed)
+            && story.tell("T3", timestamp.check_subject(chain, name).map(|()| about()))
             && story.tell("T4", timestamp.check_expiry(self.now).map(|()| (Held::Yes, fresh)))
             && story.tell("T5", seen.map(|()| (Held::Yes, "not older than what was seen".into())))
             && story.tell("P9", self.current(pack, timestamp))

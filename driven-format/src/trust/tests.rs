@@ -122,7 +122,10 @@ fn a_pack_signed_by_the_threshold_is_taken_and_every_check_is_told() {
     let policy = Policy::root(&chain).now(NOW).name("house").timestamp(&stamp).state(&state);
     let story = taken(&policy, &pack);
     let checks: Vec<&str> = story.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
-    assert_eq!(checks, ["S4", "R9", "P4", "P5", "P6", "P7", "P8", "T3", "T4", "T5", "P9", "P10"]);
+    assert_eq!(
+        checks,
+        ["S4", "R9", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "T2", "T3", "T4", "T5", "P9", "P10"]
+    );
     assert!(story.lines().all(|line| line.starts_with("ok")), "{story}");
     assert!(story.contains("2 of 2 keys") && story.contains("first use"), "{story}");
 }
@@ -240,8 +243,9 @@ fn another_pack_than_was_asked_for_is_refused() {
     let chain = chain();
     assert_eq!(refused(&Policy::root(&chain).name("home"), &pack(3)), (ErrorKind::WrongPack, "P6"));
     // A name can't write lines of its own into the story.
-    let forged = sign_by(&pack_of("a`\nok P8 \u{202e}", 3, "Text.\n"), &[4, 5], 0);
-    assert!(taken(&Policy::root(&chain), &forged).contains("`a`\\nok P8 \\u{202e}`"));
+    let forged = sign_by(&pack_of("a` ok P8 \u{202e}", 3, "Text.\n"), &[4, 5], 0);
+    assert!(taken(&Policy::root(&chain), &forged).contains("`a` ok P8 \\u{202e}`"));
+    assert_eq!(kind(PackBuilder::new("a\nok P8", 3).finish()), ErrorKind::Model);
     taken(&Policy::root(&chain).name("house"), &pack(3));
 }
 
@@ -635,7 +639,7 @@ fn a_timestamp_that_is_asked_for_must_be_there() {
     none.keys.retain(|one| one.roles != [Role::Timestamp]);
     none.thresholds[2] = 0;
     let none = RootChain::read(&signed(&none, &[1, 2]).render()).unwrap();
-    assert_eq!(refused(&Policy::root(&none).timestamp(&stamp), &pack), (ErrorKind::Timestamp, "T3"));
+    assert_eq!(refused(&Policy::root(&none).timestamp(&stamp), &pack), (ErrorKind::Timestamp, "T2"));
 }
 
 #[test]
