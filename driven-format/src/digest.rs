@@ -67,10 +67,6 @@ impl Canonical {
         self.number(text.len() as u64).bytes(text.as_bytes())
     }
 
-    pub(crate) fn digest(&mut self, digest: &Digest) -> &mut Self {
-        self.bytes(digest.as_bytes())
-    }
-
     pub(crate) fn texts<'t>(&mut self, texts: impl ExactSizeIterator<Item = &'t str>) -> &mut Self {
         self.number(texts.len() as u64);
         for text in texts {

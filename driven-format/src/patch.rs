@@ -261,7 +261,7 @@ impl<'p> Patch<'p> {
         let signatures = read_signatures(&mut rest, &base.tables())?;
         let stream = packing::unpack(self.packing, &mut rest, base, limit)?;
         let is_it = |target: &Target| target.edition().as_bytes()[..16] == self.record.target;
-        let target = apply::run(&stream, base, &signatures, limit, is_it)?;
+        let target = apply::run(&stream, self.rest, base, &signatures, limit, is_it)?;
         if is_it(&target) {
             return Ok(target);
         }
@@ -365,7 +365,7 @@ mod tests {
             looks.borrow_mut().push(is);
             is
         };
-        let target = apply::run(&stream, &base, &signatures, DEFAULT_LIMIT, is_it).unwrap();
+        let target = apply::run(&stream, patch.rest, &base, &signatures, DEFAULT_LIMIT, is_it).unwrap();
         assert!(target.into_pack(&base) == new, "one way or the other it leads there");
         looks.borrow()[..] == [true]
     }

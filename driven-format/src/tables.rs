@@ -361,25 +361,18 @@ impl<'a> Tables<'a> {
     /// The content digest, from the manifest and the digests as stated.
     pub(crate) fn content_of_digests(&self) -> Digest {
         let record = self.manifest_record();
-        let mut canonical = Canonical::many("driven content v1");
-        canonical
+        Canonical::one("driven content v1")
+            .bytes(self.digests().bytes())
             .text(self.str(record.name))
             .number(record.version)
             .text(self.str(record.licence))
             .text(self.str(record.description))
             .number(u64::from(record.capabilities))
-            .number(u64::from(record.marks));
-        let mut digests = self.digests().iter();
-        let mut group = |ids: &mut dyn ExactSizeIterator<Item = &'a str>| {
-            canonical.number(ids.len() as u64);
-            for (id, digest) in ids.zip(digests.by_ref()) {
-                canonical.text(id).digest(&digest);
-            }
-        };
-        group(&mut self.rules().map(|rule| rule.id()));
-        group(&mut self.personas().map(|persona| persona.id()));
-        group(&mut self.workflows().map(|workflow| workflow.id()));
-        canonical.finish()
+            .number(u64::from(record.marks))
+            .number(self.rule_count() as u64)
+            .number(self.persona_records().len() as u64)
+            .number(self.workflow_records().len() as u64)
+            .finish()
     }
 
     /// Proves what is derived from content: the digest of every rule, persona and workflow, the content digest, and

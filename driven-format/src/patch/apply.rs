@@ -19,17 +19,17 @@ use crate::tables::Tables;
 use crate::wire::u32_at;
 use crate::writer::{self, Body, Content, Optional, Part, Said, Written};
 
-/// Computes the target that a stream leads to, with these signatures behind it; `is_it` says whether it is the one
-/// that was named.
+/// Computes the target that a stream, which came as `packed`, leads to, with these signatures behind it; `is_it` says
+/// whether it is the one that was named.
 pub(super) fn run(
     stream: &[u8],
+    packed: &[u8],
     base: &impl Base,
     signatures: &[u8],
     limit: usize,
     is_it: impl Fn(&Target) -> bool,
 ) -> Result<Target, Error> {
-    let seed = first_word(file_hash(stream).as_bytes());
-    let draft = match read(Stream::new(stream)?, Draft::new(base, limit, seed))? {
+    let draft = match read(Stream::new(stream)?, Draft::new(base, limit, packed))? {
         Read::Whole(digested) => return whole(digested, signatures, limit),
         Read::Draft(draft) => draft,
     };
@@ -124,12 +124,12 @@ struct Draft<'b, B> {
     optional: Option<Vec<(u32, Vec<u8>)>>,
     room: Room,
     limit: usize,
-    /// Of all that the stream says: who writes a stream can't choose its texts by it.
-    seed: u64,
+    /// The stream as it came. Seeds are of all of it: who writes it can't choose its texts by them.
+    packed: &'b [u8],
 }
 
 impl<'b, B: Base> Draft<'b, B> {
-    fn new(base: &'b B, limit: usize, seed: u64) -> Self {
+    fn new(base: &'b B, limit: usize, packed: &'b [u8]) -> Self {
         let tables = base.tables();
         let [rules, personas, workflows] =
             [tables.rule_count(), tables.personas().len(), tables.workflows().len()];
@@ -144,7 +144,7 @@ impl<'b, B: Base> Draft<'b, B> {
             optional: None,
             room: Room { bodies: limit, models: limit.saturating_mul(8).saturating_add(1 << 20) },
             limit,
-            seed,
+            packed,
         }
     }
 
@@ -253,7 +253,7 @@ impl<'b, B: Base> Draft<'b, B> {
             workflows: parts(self.base, &self.workflows, tables.workflows()),
             optional,
             base,
-            seed: self.seed,
+            seed: first_word(file_hash(self.packed).as_bytes()),
         })
     }
 

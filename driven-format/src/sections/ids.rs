@@ -114,27 +114,29 @@ fn place(ids: &[&str], seed: u32, buckets: u32, slots: u32) -> Option<(Vec<u16>,
     // By now it is where each one ends.
     let mut displacements = vec![0; buckets as usize];
     let mut rows = vec![NO_RULE; slots as usize];
+    let mut places = [0; MAX_BUCKET];
     for bucket in order {
         let bucket = bucket as usize;
         let start = bucket.checked_sub(1).map_or(0, |before| ends[before]);
         let ids = &members[start as usize..ends[bucket] as usize];
-        let displacement = (0..=u16::MAX).find(|&d| fits(ids, d, &rows))?;
+        let places = &mut places[..ids.len()];
+        let displacement = (0..=u16::MAX).find(|&d| fits(ids, d, &rows, places))?;
         displacements[bucket] = displacement;
-        for &(hash, row) in ids {
-            rows[slot(hash, displacement, slots) as usize] = row;
+        for (&place, &(_, row)) in places.iter().zip(ids) {
+            rows[place as usize] = row;
         }
     }
     Some((displacements, rows))
 }
 
-fn fits(ids: &[(u64, u32)], displacement: u16, rows: &[u32]) -> bool {
-    let mut taken = [NO_RULE; MAX_BUCKET];
-    ids.iter().enumerate().all(|(index, &(hash, _))| {
-        let slot = slot(hash, displacement, rows.len() as u32);
-        let is_free = rows[slot as usize] == NO_RULE && !taken[..index].contains(&slot);
-        taken[index] = slot;
-        is_free
-    })
+/// Whether ids find free places with this displacement; finds all of them first, which no branch has to guess.
+fn fits(ids: &[(u64, u32)], displacement: u16, rows: &[u32], places: &mut [u32]) -> bool {
+    let mut is_free = true;
+    for (place, &(hash, _)) in places.iter_mut().zip(ids) {
+        *place = slot(hash, displacement, rows.len() as u32);
+        is_free &= rows[*place as usize] == NO_RULE;
+    }
+    is_free && (1..places.len()).all(|index| !places[..index].contains(&places[index]))
 }
 
 #[cfg(test)]

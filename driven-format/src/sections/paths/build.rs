@@ -191,7 +191,8 @@ impl PathsBuilder {
         for rule in core::mem::take(&mut base.rules) {
             everywhere[rule as usize / 64] |= 1 << (rule % 64);
         }
-        let mut tables = TablesDraft::new(kept, self.kept_steps, everywhere);
+        let groups = 1 + keys.iter().map(Vec::len).sum::<usize>() + pairs.len();
+        let mut tables = TablesDraft::new(kept, self.kept_steps, everywhere, groups);
         let loose = tables.group(base, intern);
         let mut records = Vec::new();
         let mut hashes = Vec::new();
@@ -258,8 +259,8 @@ impl PathsBuilder {
     }
 }
 
-/// How many rows that mix to the same are looked at.
-const MAX_ALIKE: usize = 8;
+/// How many places are looked at for a row that is equal to another.
+const MAX_PROBES: usize = 8;
 
 /// Rows and checks as they are laid out; equal rows are stored once.
 struct TablesDraft<'k> {
@@ -270,31 +271,42 @@ struct TablesDraft<'k> {
     everywhere: Vec<u64>,
     rows: Vec<RowRecord>,
     checks: Vec<CheckRecord>,
-    /// By what its words mix to: where a row begins, and how many words it has.
-    known: BTreeMap<u64, (u32, u32)>,
+    /// By what its words mix to: where a row ends, and how many words it has. Not more than a quarter is in use.
+    known: Vec<(u32, u32)>,
     /// The words of one row; kept for its room.
     words: Vec<RowRecord>,
 }
 
 impl<'k> TablesDraft<'k> {
-    fn new(kept: Option<&'k KeptPaths<'k>>, kept_steps: Vec<u32>, everywhere: Vec<u64>) -> Self {
-        let (rows, checks, known, words) = Default::default();
+    fn new(
+        kept: Option<&'k KeptPaths<'k>>,
+        kept_steps: Vec<u32>,
+        everywhere: Vec<u64>,
+        groups: usize,
+    ) -> Self {
+        let (rows, checks, words) = Default::default();
+        let known = vec![(0, 0); (4 * groups).next_power_of_two()];
         TablesDraft { kept, kept_steps, everywhere, rows, checks, known, words }
     }
 
     /// Where the row of `words` begins: where an equal one is, or behind the others.
     fn row(&mut self) -> u32 {
-        let len = self.words.len() as u32;
+        let (len, next) = (self.words.len() as u32, self.rows.len() as u32);
+        if len == 0 {
+            return 0;
+        }
         let mut key =
             self.words.iter().fold(u64::from(len), |key, row| mix(mix(key ^ u64::from(row.word)) ^ row.bits));
-        let next = self.rows.len() as u32;
         // Other rows may mix to the same; who makes many such has them stored as often as they come.
-        for _ in 0..MAX_ALIKE {
-            let &mut (start, known) = self.known.entry(key).or_insert((next, len));
-            if start == next {
+        for _ in 0..MAX_PROBES {
+            let index = key as usize & (self.known.len() - 1);
+            let (end, known) = self.known[index];
+            if known == 0 {
+                self.known[index] = (next + len, len);
                 break;
             }
-            if self.rows[start as usize..][..known as usize] == self.words[..] {
+            let start = end - known;
+            if self.rows[start as usize..end as usize] == self.words[..] {
                 return start;
             }
             key = mix(key);

@@ -136,12 +136,14 @@ impl<'k> KeptPaths<'k> {
                 });
             }
         }
-        let mut keys: [Vec<KeyDraft<'k>>; 4] = Default::default();
+        let kind_of = |kind: u32| (kind as usize).clamp(1, KeyKind::ALL.len()) - 1;
+        let mut counts = [0; 4];
+        old_keys.iter().for_each(|key| counts[kind_of(key.kind)] += 1);
+        let mut keys = counts.map(Vec::with_capacity);
         for (index, key) in old_keys.iter().enumerate() {
             let was_needed = is_empty(&key.group) && !had_pair[index];
             if has_pair[index] || was_needed || !self.says_nothing(key.group) {
-                let kind = (key.kind as usize).clamp(1, KeyKind::ALL.len()) - 1;
-                keys[kind].push(KeyDraft {
+                keys[kind_of(key.kind)].push(KeyDraft {
                     text: key.text.of(self.tables.names).into(),
                     group: GroupDraft::kept(key.group),
                 });
