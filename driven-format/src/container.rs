@@ -100,7 +100,7 @@ sections! {
     Rules = 3, "rules";
     /// Lists of strings.
     Lists = 4, "lists";
-    /// Headings and list items of the bodies.
+    /// Headings and list items of the bodies, covered with them.
     Outline = 5, "outline";
     /// The personas.
     Personas = 6, "personas";
@@ -139,7 +139,7 @@ impl Section {
 
 /// The order in which the sections of a table of `count` entries lie: as in the table, but outline and bodies last.
 ///
-/// What the root digest covers is then one piece, and what stands before the bodies is read and proved without them.
+/// What the root digest covers is then one piece, the *front*, and is read and proved without the others.
 pub(crate) fn laid_out(count: usize) -> impl Iterator<Item = usize> {
     let last = [Section::Outline as usize, Section::Bodies as usize];
     (0..count).filter(move |index| !last.contains(index)).chain(last)
@@ -169,7 +169,12 @@ pub(crate) fn behind_digested(pack: &[u8]) -> &[u8] {
 
 /// What follows the digested part, in a front.
 pub(crate) fn behind_front(front: &[u8]) -> &[u8] {
-    &front[Section::Bodies.range(front).0..]
+    &front[front_len(front)..]
+}
+
+/// Length of the front: what stands before outline and bodies.
+pub(crate) const fn front_len(pack: &[u8]) -> usize {
+    Section::Outline.range(pack).0
 }
 
 /// The bytes of an optional section.
@@ -181,23 +186,22 @@ pub(crate) fn optional(pack: &[u8], kind: u32) -> Option<&[u8]> {
 
 /// Proves header, section table, section ranges and padding.
 pub(crate) fn check(pack: &[u8]) -> Result<(), Error> {
-    check_as_long_as(pack, pack.len())
+    check_as_long_as(pack, pack.len(), false)
 }
 
-/// Proves a *front*: all of a pack of `len` bytes that stands before its bodies, and then its signatures.
+/// Proves a *front*: all of a pack of `len` bytes that stands before its outline and bodies, and then its signatures.
 ///
-/// The bodies are the last section, so that nothing but their padding is missing.
+/// Outline and bodies are the last sections, so that nothing but their padding is missing.
 pub(crate) fn check_front(front: &[u8], len: usize) -> Result<(), Error> {
-    check_as_long_as(front, len)?;
-    let (bodies, digested) = (Section::Bodies.range(front).0, digested_len(front));
-    if bodies.checked_add(len - digested) == Some(front.len()) {
+    check_as_long_as(front, len, true)?;
+    if front_len(front).checked_add(len - digested_len(front)) == Some(front.len()) {
         return Ok(());
     }
     Err(Error::malformed("the front of the pack is not what its header says"))
 }
 
-/// Proves what there is of a pack that has `len` bytes in all.
-fn check_as_long_as(pack: &[u8], len: usize) -> Result<(), Error> {
+/// Proves what there is of a pack that has `len` bytes in all: all of it, or its front.
+fn check_as_long_as(pack: &[u8], len: usize, is_front: bool) -> Result<(), Error> {
     let header = check_header(pack, len)?;
     let count = header.section_count;
     if count < Section::ALL.len() as u32 || count > MAX_SECTIONS {
@@ -217,7 +221,7 @@ fn check_as_long_as(pack: &[u8], len: usize) -> Result<(), Error> {
     if table_end > digested || table_end > pack.len() {
         return Err(Error::malformed("header: the digested part ends within the section table"));
     }
-    check_tiling(&pack[..digested.min(pack.len())], table_end, digested)
+    check_tiling(&pack[..digested.min(pack.len())], table_end, digested, is_front)
 }
 
 fn check_header(pack: &[u8], len: usize) -> Result<HeaderRecord, Error> {
@@ -251,13 +255,14 @@ fn check_header(pack: &[u8], len: usize) -> Result<HeaderRecord, Error> {
 /// Sections follow one another at aligned offsets, outline and bodies last, zeros between, and fill the digested part.
 ///
 /// Of a front, what is there of them.
-fn check_tiling(pack: &[u8], table_end: usize, digested: usize) -> Result<(), Error> {
+fn check_tiling(pack: &[u8], table_end: usize, digested: usize, is_front: bool) -> Result<(), Error> {
     let mut end = table_end;
     let mut last_kind = Section::ALL.len() as u32 - 1;
     let table = section_table(pack);
-    let bodies = Section::Bodies as usize;
+    let last = [Section::Outline as usize, Section::Bodies as usize];
     for index in laid_out(table.len()) {
         let entry = table.at(index);
+        let is_here = !is_front || !last.contains(&index);
         let kind = entry.kind;
         match Section::ALL.get(index) {
             Some(&section) if kind == section as u32 && entry.flags == FLAG_CRITICAL => {}
@@ -285,16 +290,18 @@ fn check_tiling(pack: &[u8], table_end: usize, digested: usize) -> Result<(), Er
                 entry.offset
             )));
         }
-        check_zeros(pack, end, start)?;
+        if is_here || index == last[0] {
+            check_zeros(pack, end, start)?;
+        }
         end = start
             .checked_add(entry.len as usize)
-            .filter(|&end| end <= digested && (index == bodies || end <= pack.len()))
+            .filter(|&end| end <= digested && (!is_here || end <= pack.len()))
             .ok_or_else(|| Error::malformed(format!("section table: entry {index} ends outside the pack")))?;
     }
     if align_up(end) != digested {
         return Err(Error::malformed("the digested part does not end with its last section"));
     }
-    if pack.len() == digested { check_zeros(pack, end, digested) } else { Ok(()) }
+    if is_front { Ok(()) } else { check_zeros(pack, end, digested) }
 }
 
 fn check_zeros(pack: &[u8], start: usize, end: usize) -> Result<(), Error> {

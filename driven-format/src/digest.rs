@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use crate::container::{HEADER_DIGESTED, HEADER_LEN, Section};
+use crate::container::{HEADER_DIGESTED, HEADER_LEN, front_len};
 use crate::wire::{Digest, StrRef, Table};
 
 /// Takes the canonical sequence of a context: first what is long, then tagged fields, each length before what it
@@ -112,10 +112,9 @@ pub(crate) fn strings<'a>(
 
 /// The root digest that `pack`, whose container was checked, should have.
 pub(crate) fn root(pack: &[u8]) -> Digest {
-    // Outlines and bodies lie last; the digests of those who own them cover them.
-    let by_owners = Section::Outline.range(pack).0;
+    // Outlines and bodies lie behind it; the digests of those who own them cover them.
     Canonical::one("driven pack v1")
-        .bytes(&pack[HEADER_LEN..by_owners])
+        .bytes(&pack[HEADER_LEN..front_len(pack)])
         .bytes(&pack[..HEADER_DIGESTED])
         .finish()
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::error::Error;
 use crate::model::{Manifest, Origin, Persona, Rule, RuleSet, Step, Workflow};
+use crate::sections::outline::Nodes;
 use crate::tables::{ManifestView, PersonaHead, RuleHead, StrList, Tables, WorkflowHead};
 
 /// Reads everything that a pack says.
@@ -17,8 +18,10 @@ pub fn lift_pack(pack: &[u8]) -> Result<RuleSet, Error> {
     let bodies = tables.checked_bodies()?;
     tables.check_root()?;
     tables.check_content(bodies)?;
-    let rules =
-        tables.rules().map(|rule| Rule { body: bodies[rule.body_range()].into(), ..self::rule(&rule) });
+    let rules = tables.rules().map(|rule| Rule {
+        body: bodies[rule.body_range()].into(),
+        ..self::rule(&rule, rule.stated_outline())
+    });
     let personas = tables
         .personas()
         .map(|persona| Persona { body: bodies[persona.body_range()].into(), ..self::persona(&persona) });
@@ -73,8 +76,8 @@ pub(crate) fn workflow(workflow: &WorkflowHead<'_>) -> Workflow {
     }
 }
 
-/// A rule without its body.
-pub(crate) fn rule(rule: &RuleHead<'_>) -> Rule {
+/// A rule without its body, with this outline.
+pub(crate) fn rule(rule: &RuleHead<'_>, outline: Nodes<'_>) -> Rule {
     let origins = rule.origins().map(|origin| Origin {
         assistant: origin.assistant().into(),
         path: origin.path().into(),
@@ -97,7 +100,7 @@ pub(crate) fn rule(rule: &RuleHead<'_>) -> Rule {
         capabilities: rule.capabilities(),
         origins: origins.collect(),
         body: String::new(),
-        outline: rule.stated_outline().collect(),
+        outline: outline.collect(),
     }
 }
 

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 #[cfg(feature = "diff")]
 pub use diff::{Made, diff};
 
-use crate::container::digested_len;
+use crate::container::{Section, front_len};
 use crate::error::{Error, ErrorKind};
 use crate::signatures::{self, SIGNATURES_MAGIC, SignatureRecord, SignaturesRecord};
 use crate::tables::Tables;
@@ -101,6 +101,9 @@ pub trait Base {
     /// A body, counted over rules, personas and workflows in the order of their rows.
     fn body(&self, owner: u32) -> &str;
 
+    /// The outline of a body as it is laid out; that of a persona or a workflow is empty.
+    fn outline(&self, owner: u32) -> &[u8];
+
     /// Its digested part in one piece.
     fn digested(&self) -> Cow<'_, [u8]>;
 }
@@ -141,6 +144,10 @@ impl Base for WholeBase<'_> {
         &self.bodies[self.tables.body_range_of(owner)]
     }
 
+    fn outline(&self, owner: u32) -> &[u8] {
+        self.tables.rule_at(owner).map_or(&[], |rule| rule.outline_bytes())
+    }
+
     fn digested(&self) -> Cow<'_, [u8]> {
         Cow::Borrowed(self.tables.digested_bytes())
     }
@@ -157,7 +164,7 @@ pub struct Patch<'p> {
 /// What a patch gives: the target, proved against the edition that the patch names.
 #[derive(Debug)]
 pub enum Target {
-    /// What stands before the bodies, then the signatures; and where each body is.
+    /// What stands before outline and bodies, then the signatures; and where each body is, with its outline.
     Parts {
         /// A *front*, as [`Tables::check_front`] takes it.
         front: Vec<u8>,
@@ -170,13 +177,34 @@ pub enum Target {
     Whole(Vec<u8>),
 }
 
-/// Where a body of a target is.
+/// Where a body of a target is, and its outline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodySource {
     /// In the base, counted over rules, personas and workflows.
     Kept(u32),
-    /// It is new.
-    New(Box<str>),
+    /// It is new, or its outline is.
+    New {
+        /// The text.
+        body: Box<str>,
+        /// The outline as it is laid out; that of a persona or a workflow is empty.
+        outline: Box<[u8]>,
+    },
+}
+
+impl BodySource {
+    fn body<'b>(&'b self, base: &'b impl Base) -> &'b str {
+        match self {
+            BodySource::Kept(owner) => base.body(*owner),
+            BodySource::New { body, .. } => body,
+        }
+    }
+
+    fn outline<'b>(&'b self, base: &'b impl Base) -> &'b [u8] {
+        match self {
+            BodySource::Kept(owner) => base.outline(*owner),
+            BodySource::New { outline, .. } => outline,
+        }
+    }
 }
 
 impl Target {
@@ -194,16 +222,15 @@ impl Target {
             Target::Whole(pack) => return pack,
             Target::Parts { front, len, bodies } => (front, len, bodies),
         };
-        let signatures = len - digested_len(&front);
-        let (tables, signatures) = front.split_at(front.len() - signatures);
+        let (tables, signatures) = front.split_at(front_len(&front));
         let mut pack = Vec::with_capacity(len);
         pack.extend_from_slice(tables);
-        for body in &bodies {
-            let text = match body {
-                BodySource::Kept(owner) => base.body(*owner),
-                BodySource::New(text) => text,
-            };
-            pack.extend_from_slice(text.as_bytes());
+        for source in &bodies {
+            pack.extend_from_slice(source.outline(base));
+        }
+        pack.resize(Section::Bodies.range(&front).0, 0);
+        for source in &bodies {
+            pack.extend_from_slice(source.body(base).as_bytes());
         }
         pack.resize(len - signatures.len(), 0);
         pack.extend_from_slice(signatures);

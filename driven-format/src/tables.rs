@@ -28,12 +28,18 @@ use crate::wire::{Digest, Record, StrRef, Table, may_refer_to};
 pub use views::{ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, WorkflowHead};
 pub(crate) use views::{PERSONA, RULE, WORKFLOW};
 
-/// The bodies of a pack as text, in one piece or in many.
+/// The bodies of a pack as text, in one piece or in many, and its outlines where they are elsewhere too.
 pub trait Bodies {
     /// A body: its owner counted over rules, personas and workflows, and where it lies when all are end to end.
     ///
     /// Nothing, when that is no range of the text.
     fn body(&self, owner: u32, range: Range<usize>) -> Option<&str>;
+
+    /// The outline of the rule in a row as it is laid out, unless it is in the pack.
+    fn outline(&self, row: u32) -> Option<&[u8]> {
+        let _ = row;
+        None
+    }
 }
 
 impl Bodies for str {
@@ -46,6 +52,10 @@ impl<B: Bodies + ?Sized> Bodies for &B {
     fn body(&self, owner: u32, range: Range<usize>) -> Option<&str> {
         (**self).body(owner, range)
     }
+
+    fn outline(&self, row: u32) -> Option<&[u8]> {
+        (**self).outline(row)
+    }
 }
 
 /// The tables and names of a pack, proved; its bodies are not.
@@ -55,7 +65,7 @@ pub struct Tables<'a> {
     names: &'a str,
     /// The section that queries ask most, found once.
     rules: Table<'a, RuleRecord>,
-    /// The bodies are elsewhere, and what follows them in a whole pack stands behind these tables. The bytes alone
+    /// Outline and bodies are elsewhere, and what follows them in a whole pack stands behind these tables. The bytes alone
     /// don't say so: short bodies may look like signatures.
     is_front: bool,
 }
@@ -67,8 +77,8 @@ impl<'a> Tables<'a> {
         Tables::check_all(pack, false)
     }
 
-    /// Proves the *front* of a pack that has `len` bytes in all: what stands before its bodies, and behind that what
-    /// follows its digested part. [`bodies`](Self::bodies) are not to be asked for then, nor what reads them.
+    /// Proves the *front* of a pack that has `len` bytes in all: what stands before its outline and bodies, and behind that
+    /// what follows its digested part. [`bodies`](Self::bodies) are not to be asked for then, nor what reads them.
     #[doc(hidden)]
     pub fn check_front(front: &'a [u8], len: usize) -> Result<Self, Error> {
         container::check_front(front, len)?;
@@ -105,6 +115,13 @@ impl<'a> Tables<'a> {
     #[doc(hidden)]
     pub const fn text_ranges(pack: &[u8]) -> [(usize, usize); 2] {
         [Section::Names.range(pack), Section::Bodies.range(pack)]
+    }
+
+    /// The length of the front of a pack: where the outline begins. Of bytes that were not checked it is any number; they
+    /// are long enough for a section table.
+    #[doc(hidden)]
+    pub const fn front_len(pack: &[u8]) -> usize {
+        container::front_len(pack)
     }
 
     /// The length of the digested part by the header of bytes that were not checked, at least 64 of them.
@@ -149,6 +166,11 @@ impl<'a> Tables<'a> {
     /// The bodies, unless this is a front, which has none.
     pub(crate) fn bodies_here(&self) -> Option<&'a [u8]> {
         (!self.is_front).then(|| self.bodies())
+    }
+
+    /// The outline of all rules, unless this is a front, which has none.
+    pub(crate) fn outline(&self) -> &'a [u8] {
+        if self.is_front { &[] } else { Section::Outline.bytes(self.pack) }
     }
 
     /// Proves that the bodies are UTF-8 and that no range of them cuts a character.
@@ -304,16 +326,17 @@ impl<'a> Tables<'a> {
         WorkflowHead { tables: *self, record: self.workflow_records().at(row), row: row as u32 }
     }
 
-    /// Where each body lies in the bodies of a pack, or of a front, that was checked.
+    /// Where the outline and the body of each owner lie in their sections, by a pack, or a front, that was checked.
     #[doc(hidden)]
-    pub fn body_ranges(pack: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    pub fn text_of_owners(pack: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + '_ {
         let tables = Tables::assume_checked(pack, "");
         let range = |start: u32, len: u32| start as usize..start as usize + len as usize;
-        let rules = tables.rules.iter().map(move |record| range(record.body_start, record.body_len));
+        let rules = tables.rules().map(|rule| (rule.outline_range(), rule.body_range()));
         let personas = tables.persona_records().iter();
-        let personas = personas.map(move |record| range(record.body_start, record.body_len));
+        let personas = personas.map(move |record| (0..0, range(record.body_start, record.body_len)));
         let workflows = tables.workflow_records().iter();
-        rules.chain(personas).chain(workflows.map(move |record| range(record.body_start, record.body_len)))
+        let workflows = workflows.map(move |record| (0..0, range(record.body_start, record.body_len)));
+        rules.chain(personas).chain(workflows)
     }
 
     /// Where a body lies in the bodies, its owner counted over rules, personas and workflows.
@@ -401,7 +424,8 @@ impl<'a> Tables<'a> {
         };
         let mut canonical = Canonical::many(views::RULE);
         for rule in self.rules() {
-            let digest = rule.compute_digest(next(rule.body_range())?, &mut canonical);
+            let outline = bodies.outline(rule.row()).unwrap_or_else(|| rule.outline_bytes());
+            let digest = rule.compute_digest(next(rule.body_range())?.as_bytes(), outline, &mut canonical);
             agree(digest, rule.digest(), "rule", rule.id())?;
         }
         let mut canonical = Canonical::many(views::PERSONA);
@@ -450,7 +474,7 @@ fn not_text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Error> {
 /// Proves that the sections of fixed records hold whole records.
 fn check_record_sizes(pack: &[u8]) -> Result<(), Error> {
     let whole = |section: Section, size: usize| {
-        if section.bytes(pack).len().is_multiple_of(size) {
+        if section.range(pack).1.is_multiple_of(size) {
             return Ok(());
         }
         Err(Error::malformed(format!("{}: its length is no multiple of {size}", section.as_str())))
@@ -572,7 +596,7 @@ impl<'a> Checker<'a> {
         let ends = [
             ("bodies", self.bodies, Section::Bodies.range(tables.pack).1),
             ("lists", self.lists, tables.table::<StrRef>(Section::Lists).len()),
-            ("outline", self.outline, tables.table::<OutlineRecord>(Section::Outline).len()),
+            ("outline", self.outline, Section::Outline.range(tables.pack).1 / OutlineRecord::SIZE),
             ("origins", self.origins, tables.table::<OriginRecord>(Section::Origins).len()),
             ("steps", self.steps, tables.table::<StepRecord>(Section::Steps).len()),
             ("digests", owners as u64, tables.digests().len()),

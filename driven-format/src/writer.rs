@@ -1,4 +1,4 @@
-//! The writer of packs: parts in, a front and bodies out.
+//! The writer of packs: parts in, a front, outlines and bodies out.
 //!
 //! A part is said anew, by the model, or kept from a pack whose digests are proved: then its digest is taken over
 //! and its body is not read. Both give the same bytes, so that a pack that was patched is the one that was built.
@@ -12,7 +12,7 @@ use core::cmp::Ordering;
 
 use crate::container::{
     ENTRY_LEN, FLAG_CRITICAL, FORMAT_VERSION, HEADER_LEN, HeaderRecord, KIND_RULES, MAGIC, MAX_PACK,
-    SECTION_ALIGN, Section, SectionRecord, align_up, laid_out,
+    SECTION_ALIGN, Section, SectionRecord, align_up, digested_len, laid_out,
 };
 use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
@@ -72,12 +72,20 @@ pub(crate) enum Said<M, H> {
     Kept(H),
 }
 
-/// A body, and which one of the pack it was kept from, counted over rules, personas and workflows.
+/// A body, and where it is kept from.
 #[derive(Clone, Copy)]
 pub(crate) struct Body<'m> {
     pub(crate) text: &'m str,
+    pub(crate) kept: Option<Kept<'m>>,
+}
+
+/// Whose body it is in the pack that it is kept from, and the outline that it has there.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'m> {
+    /// Counted over rules, personas and workflows.
     #[cfg_attr(not(feature = "patch"), expect(dead_code, reason = "only patches keep anything"))]
-    pub(crate) kept: Option<u32>,
+    pub(crate) owner: u32,
+    pub(crate) outline: &'m [u8],
 }
 
 impl<'m, M, H> Part<'m, M, H> {
@@ -157,9 +165,11 @@ impl<'m> Part<'m, &'m Workflow, WorkflowHead<'m>> {
     }
 }
 
-/// A pack as it was written: what stands before its bodies, with every digest, and the bodies in order.
+/// A pack as it was written: what stands before its outline and bodies, with every digest, and these in order.
 pub(crate) struct Written<'m> {
     pub(crate) front: Vec<u8>,
+    /// Of each rule, as it is laid out. One that is borrowed is that of the kept body.
+    pub(crate) outline: Vec<Cow<'m, [u8]>>,
     pub(crate) bodies: Vec<Body<'m>>,
 }
 
@@ -167,8 +177,12 @@ impl Written<'_> {
     /// The whole pack.
     pub(crate) fn into_pack(self) -> Vec<u8> {
         let mut pack = self.front;
-        let len = u32::read(&pack[20..]) as usize;
+        let len = digested_len(&pack);
         pack.reserve_exact(len - pack.len());
+        for nodes in &self.outline {
+            pack.extend_from_slice(nodes);
+        }
+        pack.resize(Section::Bodies.range(&pack).0, 0);
         for body in &self.bodies {
             pack.extend_from_slice(body.text.as_bytes());
         }
@@ -262,35 +276,29 @@ pub(crate) fn write_bodies<'m>(
     let mut body_of = |writer: &mut Writer<'m>, id: &str, digest: Digest| {
         let body = next.next().expect("every owner has a body");
         known.push(body.kept.map(|_| digest));
-        writer.body(body, id).map(|(start, len)| (body.text, start, len))
+        writer.body(body, id)
     };
     for (row, head) in base.rules().enumerate() {
-        let (text, body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
-        let nodes: Cow<'_, [u8]> = match outline_of(row) {
-            Some(nodes) => encoded(nodes, text, head.id())?.into(),
-            None => head.outline_bytes().into(),
-        };
-        let outline_len = (nodes.len() / OutlineRecord::SIZE) as u32;
-        let outline_start = writer.outline(nodes);
+        let (body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
+        let (outline_start, outline_len) = writer.outline(outline_of(row), bodies[row], head.id())?;
         let record = RuleRecord { body_start, body_len, outline_start, outline_len, ..head.record() };
         writer.rules.push(record);
     }
     for head in base.personas() {
-        let (_, body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
+        let (body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
         writer.personas.push(PersonaRecord { body_start, body_len, ..head.record });
     }
     for head in base.workflows() {
-        let (_, body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
+        let (body_start, body_len) = body_of(&mut writer, head.id(), head.digest())?;
         writer.workflows.push(WorkflowRecord { body_start, body_len, ..head.record });
     }
     let manifest = ManifestRecord { version, ..base.manifest_record() };
-    let outline: Vec<&[u8]> = writer.outline.iter().map(|nodes| &**nodes).collect();
-    // A front has no bodies, and nobody asks for them here.
+    // A front has no outline and no bodies, and nobody asks for them here.
     let taken_over = |section: &Section| match section {
-        Section::Bodies => [&[][..]],
-        other => [other.bytes(base.bytes())],
+        Section::Outline | Section::Bodies => &[],
+        other => other.bytes(base.bytes()),
     };
-    let mut pieces: Vec<[&[u8]; 1]> = Section::ALL.iter().map(taken_over).collect();
+    let mut sections: Vec<&[u8]> = Section::ALL.iter().map(taken_over).collect();
     let (manifest, rules) = (to_bytes(&[manifest]), to_bytes(&writer.rules));
     let (personas, workflows) = (to_bytes(&writer.personas), to_bytes(&writer.workflows));
     for (section, bytes) in [
@@ -299,13 +307,11 @@ pub(crate) fn write_bodies<'m>(
         (Section::Personas, &personas),
         (Section::Workflows, &workflows),
     ] {
-        pieces[section as usize] = [bytes];
+        sections[section as usize] = bytes;
     }
-    let mut sections: Vec<&[&[u8]]> = pieces.iter().map(<[&[u8]; 1]>::as_slice).collect();
-    sections[Section::Outline as usize] = &outline;
-    let mut front = lay_out(&sections, writer.bodies_len, optional)?;
-    fill_digests(&mut front, base.names(), &writer.bodies, &known);
-    Ok(Written { front, bodies: writer.bodies })
+    let mut front = lay_out(&sections, writer.outline_len, writer.bodies_len, optional)?;
+    fill_digests(&mut front, base.names(), &writer.outline, &writer.bodies, &known);
+    Ok(Written { front, outline: writer.outline, bodies: writer.bodies })
 }
 
 /// Sorts rules by falling priority, then by id. Those that are kept are in order among themselves, so that a few new ones
@@ -603,7 +609,7 @@ struct Writer<'m> {
     bodies_len: usize,
     rules: Vec<RuleRecord>,
     lists: Vec<StrRef>,
-    /// The outline, piece by piece, and how many bytes it has.
+    /// The outline of each rule, and how many bytes all have.
     outline: Vec<Cow<'m, [u8]>>,
     outline_len: usize,
     personas: Vec<PersonaRecord>,
@@ -691,18 +697,26 @@ impl<'m> Writer<'m> {
         self.origins.push(record);
     }
 
-    /// Appends an outline; gives its first node.
-    fn outline(&mut self, nodes: Cow<'m, [u8]>) -> u32 {
-        let start = self.outline_len / OutlineRecord::SIZE;
-        self.outline_len += nodes.len();
-        self.outline.push(nodes);
-        start as u32
+    /// Appends the outline of a body, that of the kept one unless nodes are given; gives its start and length.
+    fn outline(
+        &mut self,
+        nodes: Option<&[OutlineNode]>,
+        body: Body<'m>,
+        id: &str,
+    ) -> Result<(u32, u32), Error> {
+        let kept: Cow<'m, [u8]> = body.kept.map_or(&[][..], |kept| kept.outline).into();
+        let encoded = nodes.map(|nodes| encoded(nodes, body.text, id)).transpose()?;
+        let outline = encoded.filter(|nodes| body.kept.is_none() || *nodes != *kept).map_or(kept, Cow::Owned);
+        let (start, len) = (self.outline_len / OutlineRecord::SIZE, outline.len() / OutlineRecord::SIZE);
+        self.outline_len += outline.len();
+        self.outline.push(outline);
+        Ok((start as u32, len as u32))
     }
 
     fn rule(&mut self, rule: &Rule, body: Body<'m>) -> Result<(), Error> {
         let (body_start, body_len) = self.body(body, &rule.id)?;
         let (lists_start, list_lens) = self.lists(rule.lists(), &rule.id)?;
-        let outline_start = self.outline(encoded(&rule.outline, body.text, &rule.id)?.into());
+        let (outline_start, outline_len) = self.outline(Some(&rule.outline), body, &rule.id)?;
         let origins_start = self.origins.len() as u32;
         let origins_len = u16::try_from(rule.origins.len())
             .map_err(|_| Error::new(ErrorKind::Model, format!("`{}`: too many origins", rule.id)))?;
@@ -716,7 +730,7 @@ impl<'m> Writer<'m> {
             body_start,
             body_len,
             outline_start,
-            outline_len: rule.outline.len() as u32,
+            outline_len,
             lists_start,
             list_lens,
             origins_start,
@@ -734,7 +748,7 @@ impl<'m> Writer<'m> {
         let (body_start, body_len) = self.body(body, head.id())?;
         let lists_start = self.lists.len() as u32;
         self.kept_list(head.all_lists().iter());
-        let outline_start = self.outline(head.outline_bytes().into());
+        let (outline_start, outline_len) = self.outline(None, body, head.id())?;
         let origins_start = self.origins.len() as u32;
         for origin in head.origins() {
             self.origin(origin.assistant(), origin.path(), origin.text());
@@ -746,6 +760,7 @@ impl<'m> Writer<'m> {
             body_start,
             body_len,
             outline_start,
+            outline_len,
             lists_start,
             origins_start,
             ..head.record()
@@ -910,26 +925,25 @@ impl<'m> Writer<'m> {
             ));
         }
         let digests = vec![Digest([0; 32]); known.len()];
-        let outline: Vec<&[u8]> = self.outline.iter().map(|nodes| &**nodes).collect();
-        let sections: [&[&[u8]]; Section::ALL.len()] = [
-            &[&to_bytes(&[manifest])],
-            &[self.names.text.as_bytes()],
+        let sections: [&[u8]; Section::ALL.len()] = [
+            &to_bytes(&[manifest]),
+            self.names.text.as_bytes(),
             &[],
-            &[&to_bytes(&self.rules)],
-            &[&to_bytes(&self.lists)],
-            &outline,
-            &[&to_bytes(&self.personas)],
-            &[&to_bytes(&self.workflows)],
-            &[&to_bytes(&self.steps)],
-            &[&to_bytes(&self.origins)],
-            &[&to_bytes(&digests)],
-            &[ids],
-            &[paths],
-            &[postings],
+            &to_bytes(&self.rules),
+            &to_bytes(&self.lists),
+            &[],
+            &to_bytes(&self.personas),
+            &to_bytes(&self.workflows),
+            &to_bytes(&self.steps),
+            &to_bytes(&self.origins),
+            &to_bytes(&digests),
+            ids,
+            paths,
+            postings,
         ];
-        let mut front = lay_out(&sections, self.bodies_len, optional)?;
-        fill_digests(&mut front, &self.names.text, &self.bodies, known);
-        Ok(Written { front, bodies: self.bodies })
+        let mut front = lay_out(&sections, self.outline_len, self.bodies_len, optional)?;
+        fill_digests(&mut front, &self.names.text, &self.outline, &self.bodies, known);
+        Ok(Written { front, outline: self.outline, bodies: self.bodies })
     }
 }
 
@@ -941,13 +955,19 @@ fn encoded(nodes: &[OutlineNode], body: &str, id: &str) -> Result<Vec<u8>, Error
     Ok(bytes)
 }
 
-fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Option<Digest>]) {
+fn fill_digests(
+    front: &mut [u8],
+    names: &str,
+    outline: &[Cow<'_, [u8]>],
+    bodies: &[Body<'_>],
+    known: &[Option<Digest>],
+) {
     let tables = Tables::assume_checked_front(front, names);
     let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::many);
     let mut each = bodies.iter().map(|body| body.text).zip(known);
     let mut digests = Vec::with_capacity(known.len());
-    for (rule, (body, known)) in tables.rules().zip(each.by_ref()) {
-        digests.push(known.unwrap_or_else(|| rule.compute_digest(body, &mut of_rules)));
+    for ((rule, outline), (body, known)) in tables.rules().zip(outline).zip(each.by_ref()) {
+        digests.push(known.unwrap_or_else(|| rule.compute_digest(body.as_bytes(), outline, &mut of_rules)));
     }
     for (persona, (body, known)) in tables.personas().zip(each.by_ref()) {
         digests.push(known.unwrap_or_else(|| persona.compute_digest(body, &mut of_personas)));
@@ -966,17 +986,19 @@ fn fill_digests(front: &mut [u8], names: &str, bodies: &[Body<'_>], known: &[Opt
     front[HEADER_LEN - 32..HEADER_LEN].copy_from_slice(root.as_bytes());
 }
 
-/// Header, table and sections, each in pieces, with their padding, up to where the bodies begin; the root digest is
-/// zero.
-fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) -> Result<Vec<u8>, Error> {
-    let bodies = Section::Bodies as usize;
-    let known =
-        Section::ALL.iter().zip(sections).map(|(&kind, pieces)| (kind as u32, FLAG_CRITICAL, *pieces));
-    let optional = optional.iter().map(|section| (section.kind, 0, core::slice::from_ref(&section.bytes)));
-    let all: Vec<(u32, u32, &[&[u8]])> = known.chain(optional).collect();
-    let mut lens: Vec<usize> =
-        all.iter().map(|(_, _, pieces)| pieces.iter().map(|piece| piece.len()).sum()).collect();
-    lens[bodies] = bodies_len;
+/// Header, table and sections with their padding, up to where the outline begins; the root digest is zero.
+fn lay_out(
+    sections: &[&[u8]],
+    outline_len: usize,
+    bodies_len: usize,
+    optional: &[Optional<'_>],
+) -> Result<Vec<u8>, Error> {
+    let (outline, bodies) = (Section::Outline as usize, Section::Bodies as usize);
+    let known = Section::ALL.iter().zip(sections).map(|(&kind, bytes)| (kind as u32, FLAG_CRITICAL, *bytes));
+    let optional = optional.iter().map(|section| (section.kind, 0, section.bytes));
+    let all: Vec<(u32, u32, &[u8])> = known.chain(optional).collect();
+    let mut lens: Vec<usize> = all.iter().map(|(_, _, bytes)| bytes.len()).collect();
+    (lens[outline], lens[bodies]) = (outline_len, bodies_len);
     // No length and no place is cut off below: all of them together have room.
     if lens.iter().map(|&len| len as u64 + SECTION_ALIGN as u64).sum::<u64>() > MAX_PACK as u64 {
         return Err(Error::new(ErrorKind::Model, "a pack is shorter than 4 GiB"));
@@ -1003,14 +1025,14 @@ fn lay_out(sections: &[&[&[u8]]], bodies_len: usize, optional: &[Optional<'_>]) 
         reserved: [0; 8],
         root: Digest([0; 32]),
     };
-    let mut front = Vec::with_capacity(entries[bodies].offset as usize + BEHIND);
+    let mut front = Vec::with_capacity(entries[outline].offset as usize + BEHIND);
     front.extend(to_bytes(&[header]));
     front.extend(to_bytes(&entries));
-    for index in laid_out(all.len()) {
-        // The bodies, which are the last, have no pieces here.
+    for index in laid_out(all.len()).take_while(|&index| index != outline) {
         front.resize(align_up(front.len()), 0);
-        all[index].2.iter().for_each(|piece| front.extend_from_slice(piece));
+        front.extend_from_slice(all[index].2);
     }
+    front.resize(align_up(front.len()), 0);
     Ok(front)
 }
 

@@ -40,7 +40,7 @@ type OnFault<'a> = Box<dyn Fn(&Error) + Send + Sync + 'a>;
 pub struct Guard<'a> {
     /// What is guarded.
     bytes: &'a [u8],
-    /// A copy of it, in the long run without the bodies.
+    /// A copy of it, in the long run without outlines and bodies.
     own: Vec<u8>,
     /// The part at which the next step begins: 0 for the tables, then the rules.
     next: AtomicUsize,
@@ -65,7 +65,7 @@ impl<'a> Guard<'a> {
     /// Bytes that are no pack, or that do not have the digests that they state.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
         let tables = Tables::check(bytes)?;
-        let [_, (start, len)] = Tables::text_ranges(bytes);
+        let (start, [_, (_, len)]) = (Tables::front_len(bytes), Tables::text_ranges(bytes));
         let own = if len > SHORT {
             let behind = Tables::digested_len_of(bytes);
             [&bytes[..start], &bytes[behind..]].concat()
@@ -177,7 +177,7 @@ impl<'a> Guard<'a> {
 
     fn check_tables(&self, tables: &Tables<'_>) -> Result<(), Error> {
         tables.check_root()?;
-        let [_, (start, _)] = Tables::text_ranges(&self.own);
+        let start = Tables::front_len(&self.own);
         let behind = Tables::digested_len_of(&self.own);
         let own_behind = if self.own.len() < self.bytes.len() { start } else { behind };
         let same = self.bytes[..start] == self.own[..start] && self.bytes[behind..] == self.own[own_behind..];
@@ -186,9 +186,9 @@ impl<'a> Guard<'a> {
 
     fn copy_of(&self, rule: &RuleHead<'_>) -> Result<String, Error> {
         let [_, (start, _)] = Tables::text_ranges(&self.own);
-        let range = rule.body_range();
-        let copy = self.bytes[start + range.start..start + range.end].to_vec();
-        rule.check_digest(rule.check_body_of(&copy)?)?;
+        let copy = self.bytes[start..][rule.body_range()].to_vec();
+        let outline = self.bytes[Tables::front_len(&self.own)..][rule.outline_range()].to_vec();
+        rule.prove_body_of(&copy, &outline)?;
         Ok(String::from_utf8(copy).expect("it was just found to be text"))
     }
 

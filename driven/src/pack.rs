@@ -4,6 +4,7 @@
 //! and names; [`Proved`] and [`Verified`] add digests and a signature to either.
 //! Looks at bytes that somebody else holds; files are for `map`.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::ops::{Deref, Range};
 
@@ -29,18 +30,26 @@ pub struct Pack<'a> {
     text: Text<'a>,
 }
 
-/// Where bodies are found.
+/// Where bodies are found, and their outlines.
 ///
 /// A view keeps it as it is and looks when its body is read: to look at the ends of a body costs two cache misses.
 #[derive(Clone, Copy)]
 pub(crate) enum Text<'a> {
     /// All bodies of a pack, end to end.
     Whole(&'a str),
-    /// The body of one owner, who alone has this.
+    /// The body of one owner, who alone has this; its outline is in the pack.
     One(&'a str),
-    /// Bodies that other packs may have too.
+    /// The body and the outline of one owner, who alone has this.
+    Read(&'a ReadBody),
+    /// Bodies that other packs may have too, with their outlines.
     #[cfg(feature = "patch")]
     Pieces(&'a crate::map::Pieces),
+}
+
+/// A body that was read from a file, with its outline as it is laid out.
+pub(crate) struct ReadBody {
+    pub(crate) text: Box<str>,
+    pub(crate) outline: Box<[u8]>,
 }
 
 impl<'a> Text<'a> {
@@ -51,8 +60,21 @@ impl<'a> Text<'a> {
         match self {
             Text::Whole(bodies) => &bodies[range()],
             Text::One(body) => body,
+            Text::Read(read) => &read.text,
             #[cfg(feature = "patch")]
             Text::Pieces(pieces) => pieces.body(owner),
+        }
+    }
+
+    /// The outline of the rule in a row as it is laid out, unless it is in the pack.
+    #[inline]
+    pub(crate) fn outline(self, row: u32) -> Option<&'a [u8]> {
+        let _ = row;
+        match self {
+            Text::Whole(_) | Text::One(_) => None,
+            Text::Read(read) => Some(&read.outline),
+            #[cfg(feature = "patch")]
+            Text::Pieces(pieces) => Some(pieces.outline(row)),
         }
     }
 }
@@ -63,6 +85,10 @@ impl Bodies for Text<'_> {
             Text::Whole(bodies) => bodies.get(range),
             _ => Some(self.cut(owner, || range)),
         }
+    }
+
+    fn outline(&self, row: u32) -> Option<&[u8]> {
+        Text::outline(*self, row)
     }
 }
 
@@ -126,7 +152,7 @@ impl<'a> Pack<'a> {
     /// Of a pack that shares its bodies they are laid out when this is first asked for, and kept.
     pub fn as_bytes(&self) -> &'a [u8] {
         match self.text {
-            Text::Whole(_) | Text::One(_) => self.tables.bytes(),
+            Text::Whole(_) | Text::One(_) | Text::Read(_) => self.tables.bytes(),
             #[cfg(feature = "patch")]
             Text::Pieces(pieces) => pieces.whole(),
         }

@@ -32,7 +32,10 @@ impl<'a> RuleView<'a> {
     /// Headings, titles and items of lists, as ranges of the body, in order.
     #[inline]
     pub fn outline(&self) -> Nodes<'a> {
-        self.head.stated_outline()
+        match self.text.outline(self.head.row()) {
+            Some(outline) => Nodes::of_bytes(outline),
+            None => self.head.stated_outline(),
+        }
     }
 
     /// The headings, each with what stands below it up to the next heading of its level or above.
@@ -175,15 +178,11 @@ impl<'a> LazyRuleView<'a> {
     /// # Errors
     /// A body that is not UTF-8, a range that cuts a character, or a wrong digest; a file that can't be read.
     pub fn read(&self) -> Result<RuleView<'a>, Error> {
-        let body = match self.bodies {
-            None => {
-                let body = self.head.check_body()?;
-                self.head.check_digest(body)?;
-                body
-            }
-            Some(file) => file.body(&self.head)?,
+        let text = match self.bodies {
+            None => Text::One(self.head.prove_body()?),
+            Some(file) => Text::Read(file.body(&self.head)?),
         };
-        Ok(RuleView { head: self.head, text: Text::One(body) })
+        Ok(RuleView { head: self.head, text })
     }
 
     /// The body, proved as by [`read`](Self::read).

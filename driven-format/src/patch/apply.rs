@@ -1,5 +1,6 @@
 //! Runs a stream over a base: the operations change a draft, and the writer of packs writes it.
 
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,7 +18,7 @@ use crate::lift;
 use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
 use crate::wire::u32_at;
-use crate::writer::{self, Body, Content, Optional, Part, Said, Written};
+use crate::writer::{self, Body, Content, Kept, Optional, Part, Said, Written};
 
 /// Computes the target that a stream, which came as `packed`, leads to, with these signatures behind it; `is_it` says
 /// whether it is the one that was named.
@@ -233,9 +234,14 @@ impl<'b, B: Base> Draft<'b, B> {
         }
         let mut front = written.front;
         front.extend_from_slice(signatures);
-        let bodies = written.bodies.into_iter().map(|body| match body.kept {
-            Some(owner) => BodySource::Kept(owner),
-            None => BodySource::New(body.text.into()),
+        let mut outlines = written.outline.into_iter();
+        let bodies = written.bodies.into_iter().map(|body| {
+            // Behind the rules there is none.
+            let outline = outlines.next().unwrap_or_default();
+            match (body.kept, outline) {
+                (Some(kept), Cow::Borrowed(_)) => BodySource::Kept(kept.owner),
+                (_, outline) => BodySource::New { body: body.text.into(), outline: outline.into() },
+            }
         });
         Ok(Target::Parts { front, len: len + signatures.len(), bodies: bodies.collect() })
     }
@@ -278,9 +284,13 @@ fn new_bodies<'m, M>(base: &'m impl Base, changes: &'m Changes<M>, bodies: &mut 
         let owner = changes.first + row as u32;
         match changes.touched.get(&row) {
             Some(Change::Edited(Edited { body: Some(text), .. })) => Body { text, kept: None },
-            _ => Body { text: base.body(owner), kept: Some(owner) },
+            _ => kept_body(base, owner),
         }
     }));
+}
+
+fn kept_body(base: &impl Base, owner: u32) -> Body<'_> {
+    Body { text: base.body(owner), kept: Some(Kept { owner, outline: base.outline(owner) }) }
 }
 
 /// The owners of one sort as the writer takes them.
@@ -292,7 +302,7 @@ fn parts<'m, M, H>(
     let mut parts = Vec::with_capacity(heads.len() + changes.added.len());
     for (row, head) in heads.enumerate() {
         let owner = changes.first + row as u32;
-        let kept = || Body { text: base.body(owner), kept: Some(owner) };
+        let kept = || kept_body(base, owner);
         match changes.touched.get(&row) {
             None => parts.push(Part { said: Said::Kept(head), body: kept() }),
             Some(Change::Gone) => {}
@@ -344,9 +354,10 @@ fn change<M: Owner>(
         changes.touched.insert(row, Change::Gone);
         return Ok(());
     }
-    let change = changes.touched.entry(row).or_insert_with(|| {
-        Change::Edited(Edited { model: M::lift(&base.tables(), row), body: None, outlined: false })
-    });
+    let change = changes
+        .touched
+        .entry(row)
+        .or_insert_with(|| Change::Edited(Edited { model: M::lift(base, row), body: None, outlined: false }));
     let Change::Edited(edited) = change else {
         return Err(Error::damaged("what was removed is changed"));
     };

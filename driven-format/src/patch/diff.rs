@@ -477,7 +477,7 @@ fn windows(text: &str, mut take: impl FnMut(u64)) {
 
 fn rules<'a>(pack: &WholeBase<'a>) -> Vec<Known<'a, Rule>> {
     let known = pack.tables.rules().map(|head| Known {
-        model: lift::rule(&head),
+        model: lift::rule(&head, head.stated_outline()),
         body: &pack.bodies[head.body_range()],
         same_as: head.digest().0,
     });

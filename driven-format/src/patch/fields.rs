@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Sort;
 #[cfg(feature = "diff")]
 use super::stream::Output;
 use super::stream::Stream;
+use super::{Base, Sort};
 use crate::error::Error;
 use crate::lift;
 use crate::model::{
@@ -14,8 +14,7 @@ use crate::model::{
     Step, StepKind, Workflow,
 };
 use crate::outline;
-use crate::sections::outline::MAX_LEVEL;
-use crate::tables::Tables;
+use crate::sections::outline::{MAX_LEVEL, Nodes};
 
 /// The outline of a rule is given.
 pub(super) const OUTLINE: u64 = 1 << 13;
@@ -28,8 +27,8 @@ pub(super) trait Owner: Default {
     /// Bits of all fields that it has.
     const FIELDS: u64;
 
-    /// The one in a row of a pack, without its body.
-    fn lift(tables: &Tables<'_>, row: usize) -> Self;
+    /// The one in a row of a base, without its body.
+    fn lift(base: &impl Base, row: usize) -> Self;
     fn set_id(&mut self, id: &str);
     /// Reads the fields of a mask that has no bits but those of [`FIELDS`](Self::FIELDS).
     fn read(&mut self, fields: u64, stream: &mut Stream<'_>) -> Result<(), Error>;
@@ -98,8 +97,9 @@ impl Owner for Rule {
     const SORT: Sort = Sort::Rule;
     const FIELDS: u64 = (1 << 15) - 1;
 
-    fn lift(tables: &Tables<'_>, row: usize) -> Self {
-        lift::rule(&tables.rule_at(row as u32).expect("the caller knows the rows"))
+    fn lift(base: &impl Base, row: usize) -> Self {
+        let rule = base.tables().rule_at(row as u32).expect("the caller knows the rows");
+        lift::rule(&rule, Nodes::of_bytes(base.outline(row as u32)))
     }
 
     fn set_id(&mut self, id: &str) {
@@ -244,8 +244,8 @@ impl Owner for Persona {
     const SORT: Sort = Sort::Persona;
     const FIELDS: u64 = (1 << 4) - 1;
 
-    fn lift(tables: &Tables<'_>, row: usize) -> Self {
-        lift::persona(&tables.persona_at(row))
+    fn lift(base: &impl Base, row: usize) -> Self {
+        lift::persona(&base.tables().persona_at(row))
     }
 
     fn set_id(&mut self, id: &str) {
@@ -296,8 +296,8 @@ impl Owner for Workflow {
     const SORT: Sort = Sort::Workflow;
     const FIELDS: u64 = (1 << 2) - 1;
 
-    fn lift(tables: &Tables<'_>, row: usize) -> Self {
-        lift::workflow(&tables.workflow_at(row))
+    fn lift(base: &impl Base, row: usize) -> Self {
+        lift::workflow(&base.tables().workflow_at(row))
     }
 
     fn set_id(&mut self, id: &str) {

@@ -39,8 +39,11 @@ pub struct Nodes<'a> {
 }
 
 impl<'a> Nodes<'a> {
-    pub(crate) fn new(records: Table<'a, OutlineRecord>) -> Self {
-        Nodes { records, at: 0 }
+    /// The nodes of an outline as it is laid out, which was proved.
+    #[doc(hidden)]
+    #[inline]
+    pub const fn of_bytes(bytes: &'a [u8]) -> Self {
+        Nodes { records: Table::new(bytes), at: 0 }
     }
 }
 
@@ -150,7 +153,7 @@ mod tests {
         encode(&nodes, &body, &mut bytes).expect("they are in order");
         let table = Table::new(&bytes);
         check(table, body.as_bytes(), false).expect("what was written is in order");
-        assert_eq!(Nodes::new(table).collect::<Vec<_>>(), nodes);
+        assert_eq!(Nodes::of_bytes(table.bytes()).collect::<Vec<_>>(), nodes);
         assert!(check(table, &body.as_bytes()[1..], true).is_err(), "the outer section now ends outside");
     }
 

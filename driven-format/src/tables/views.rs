@@ -9,7 +9,7 @@ use crate::sections::outline::{self, Nodes, OutlineRecord};
 use crate::sections::records::{
     MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
 };
-use crate::wire::{Digest, StrRef, Table};
+use crate::wire::{Digest, Record, StrRef, Table};
 
 /// The contexts of the digests of those who own bodies.
 pub(crate) const RULE: &str = "driven rule v1";
@@ -227,21 +227,26 @@ impl<'a> RuleHead<'a> {
         own.iter().map(move |record| OriginView { tables, record })
     }
 
+    /// Where its records lie in the outline, in bytes.
+    #[doc(hidden)]
     #[inline]
-    pub(super) fn outline_records(&self) -> Table<'a, OutlineRecord> {
-        self.tables.table(Section::Outline).part(self.record().outline_start, self.record().outline_len)
+    pub fn outline_range(&self) -> core::ops::Range<usize> {
+        let record = self.record();
+        let start = record.outline_start as usize * OutlineRecord::SIZE;
+        start..start + record.outline_len as usize * OutlineRecord::SIZE
     }
 
-    /// Its records in the outline, as they lie there.
+    /// Its records in the outline, as they lie in a whole pack.
+    #[inline]
     pub(crate) fn outline_bytes(&self) -> &'a [u8] {
-        self.outline_records().bytes()
+        &self.tables.outline()[self.outline_range()]
     }
 
-    /// Headings and list items, as ranges of the body. They are proved with the body, and not before.
+    /// Headings and list items, as ranges of the body, in a whole pack. They are proved with the body, and not before.
     #[doc(hidden)]
     #[inline]
     pub fn stated_outline(&self) -> Nodes<'a> {
-        Nodes::new(self.outline_records())
+        Nodes::of_bytes(self.outline_bytes())
     }
 
     /// The digest of its meaning, as the pack states it.
@@ -256,26 +261,32 @@ impl<'a> RuleHead<'a> {
         start..start + (self.record().body_len as usize)
     }
 
-    /// The body, once it was proved to be text that no range of the outline cuts.
-    pub fn check_body(&self) -> Result<&'a str, Error> {
-        // Of a front the bodies are elsewhere.
+    /// The body, once it is proved: the rule has the digest that the pack states, and no range of the outline cuts a
+    /// character. Of a front the bodies are elsewhere.
+    ///
+    /// # Errors
+    /// Another digest, a body that is no text, a front.
+    pub fn prove_body(&self) -> Result<&'a str, Error> {
         let Some(bodies) = self.tables.bodies_here() else {
             return Err(Error::new(
                 ErrorKind::Truncated,
                 "the bodies of this pack are in its file: read the rule",
             ));
         };
-        self.check_body_of(&bodies[self.body_range()])
+        self.prove_body_of(&bodies[self.body_range()], self.outline_bytes())
     }
 
-    /// As [`check_body`](Self::check_body), of a body that lies elsewhere.
-    pub fn check_body_of<'b>(&self, body: &'b [u8]) -> Result<&'b str, Error> {
+    /// As [`prove_body`](Self::prove_body), of a body and an outline that lie elsewhere.
+    #[doc(hidden)]
+    pub fn prove_body_of<'b>(&self, body: &'b [u8], outline: &[u8]) -> Result<&'b str, Error> {
+        let found = self.compute_digest(body, outline, &mut Canonical::one(RULE));
+        agree(found, self.digest(), "rule", self.id())?;
         let text = utf8(body, "bodies")?;
-        outline::check(self.outline_records(), body, false)?;
+        outline::check(Table::new(outline), body, false)?;
         Ok(text)
     }
 
-    /// Proves the body as [`check_body`](Self::check_body). Most bodies are ASCII, which is text and has no
+    /// Proves that the body is text and that no range of the outline cuts it. Most bodies are ASCII, which is text and has no
     /// character that a range could cut; the others are soon found not to be.
     #[inline]
     pub(super) fn check_body_in(&self, bodies: &'a [u8]) -> Result<(), Error> {
@@ -284,20 +295,13 @@ impl<'a> RuleHead<'a> {
         if !is_ascii {
             utf8(bytes, "bodies")?;
         }
-        outline::check(self.outline_records(), bytes, is_ascii)
+        outline::check(Table::new(self.outline_bytes()), bytes, is_ascii)
     }
 
-    /// Proves that the rule with this body has the digest that the pack states.
-    pub fn check_digest(&self, body: &str) -> Result<(), Error> {
-        let found = self.compute_digest(body, &mut Canonical::one(RULE));
-        agree(found, self.digest(), "rule", self.id())
-    }
-
-    /// The digest of its meaning with this body; `canonical` is one of [`RULE`].
-    pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
-        let outline = self.outline_bytes();
+    /// The digest of its meaning with this body and outline; `canonical` is one of [`RULE`].
+    pub(crate) fn compute_digest(&self, body: &[u8], outline: &[u8], canonical: &mut Canonical) -> Digest {
         canonical
-            .bytes(body.as_bytes())
+            .bytes(body)
             .bytes(outline)
             .text(self.id())
             .text(self.description())

@@ -1,14 +1,14 @@
 //! Packs in files, of which only what is asked for is read.
 //!
-//! Everything but the bodies is read and proved once, into memory that nobody else can change; a body is read
-//! when it is asked for, proved against the digest that the tables state, and kept. So a file that changes
+//! Everything but the bodies and their outlines is read and proved once, into memory that nobody else can change; a body
+//! is read when it is asked for, proved against the digest that the tables state, and kept. So a file that changes
 //! underneath gives an error, and never another text.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use driven_format::{MAGIC, RuleHead, Tables};
 use super::owned::{PackBuf, read};
 use super::reopen_lazy;
 use crate::error::Error;
-use crate::pack::{LazyPack, Pack};
+use crate::pack::{LazyPack, Pack, ReadBody};
 
 /// What is read first: it holds the header and the longest section table.
 const FIRST: usize = 8192;
@@ -40,25 +40,26 @@ const SHORT: usize = 64 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct LazyPackBuf {
-    /// A whole pack, or its front when the bodies are in a file.
+    /// A whole pack, or its front when outlines and bodies are in a file.
     bytes: Vec<u8>,
     bodies: Option<FileBodies>,
 }
 
-/// Bodies in a file.
+/// Bodies in a file, and their outlines.
 pub(crate) struct FileBodies {
     file: File,
     path: PathBuf,
-    /// Where they begin in the file.
-    start: u64,
+    /// Where outlines and bodies begin in the file.
+    outline_at: u64,
+    bodies_at: u64,
     /// By row, those that were read.
-    read: Box<[OnceLock<Box<str>>]>,
+    read: Box<[OnceLock<Box<ReadBody>>]>,
     /// The pack with all of them, once it was asked for.
     all: OnceLock<PackBuf>,
 }
 
 impl LazyPackBuf {
-    /// Reads all of a file but the bodies, and proves it.
+    /// Reads all of a file but the bodies and their outlines, and proves it.
     ///
     /// # Errors
     /// A file that can't be read or is no pack; the error names it.
@@ -80,11 +81,12 @@ impl LazyPackBuf {
         let mut bytes = Vec::with_capacity(FIRST);
         read_on(&file, &mut bytes, FIRST).map_err(io)?;
         // Nothing of this is proved yet: what makes no sense is read whole, to be told what is wrong with it.
-        let [_, (start, body_len)] = Tables::text_ranges(&bytes);
-        let digested = Tables::digested_len_of(&bytes);
+        let [_, (bodies_at, body_len)] = Tables::text_ranges(&bytes);
+        let (start, digested) = (Tables::front_len(&bytes), Tables::digested_len_of(&bytes));
         let is_sound = bytes.starts_with(&MAGIC)
             && body_len > SHORT
-            && start.checked_add(body_len).is_some_and(|end| end <= digested)
+            && start <= bodies_at
+            && bodies_at.checked_add(body_len).is_some_and(|end| end <= digested)
             && digested <= len
             && len - digested <= SHORT;
         if !is_sound {
@@ -96,7 +98,14 @@ impl LazyPackBuf {
         read_at(&file, &mut bytes[start..], digested as u64).map_err(io)?;
         let tables = Tables::check_front(&bytes, len).map_err(|err| Error::from(err).in_file(path))?;
         let read = (0..tables.rule_count()).map(|_| OnceLock::new()).collect();
-        let bodies = FileBodies { file, path: path.into(), start: start as u64, read, all: OnceLock::new() };
+        let bodies = FileBodies {
+            file,
+            path: path.into(),
+            outline_at: start as u64,
+            bodies_at: bodies_at as u64,
+            read,
+            all: OnceLock::new(),
+        };
         Ok(LazyPackBuf { bytes, bodies: Some(bodies) })
     }
 
@@ -125,20 +134,23 @@ impl fmt::Debug for LazyPackBuf {
 
 impl FileBodies {
     /// The body of a rule, read and proved; the second time it is there.
-    pub(crate) fn body(&self, rule: &RuleHead<'_>) -> Result<&str, Error> {
+    pub(crate) fn body(&self, rule: &RuleHead<'_>) -> Result<&ReadBody, Error> {
         let slot = &self.read[rule.row() as usize];
-        if let Some(text) = slot.get() {
-            return Ok(text);
+        if let Some(read) = slot.get() {
+            return Ok(read);
         }
-        let range = rule.body_range();
-        let mut bytes = vec![0; range.len()];
-        self.read_bodies(&mut bytes, range.start)?;
-        let in_file = |err| Error::from(err).in_file(&self.path);
-        let text = rule.check_body_of(&bytes).map_err(in_file)?;
-        rule.check_digest(text).map_err(in_file)?;
+        let read = |at: u64, range: Range<usize>| {
+            let mut bytes = vec![0; range.len()];
+            let done = read_at(&self.file, &mut bytes, at + range.start as u64);
+            done.map(|()| bytes).map_err(|err| Error::io(&self.path, err))
+        };
+        let outline = read(self.outline_at, rule.outline_range())?;
+        let bytes = read(self.bodies_at, rule.body_range())?;
+        let text =
+            rule.prove_body_of(&bytes, &outline).map_err(|err| Error::from(err).in_file(&self.path))?;
         // Two threads may come here at once; both have proved the same.
-        let text = String::from(text).into_boxed_str();
-        Ok(slot.get_or_init(|| text))
+        let read = Box::new(ReadBody { text: text.into(), outline: outline.into() });
+        Ok(slot.get_or_init(|| read))
     }
 
     /// The pack with all its bodies, every digest proved.
@@ -152,7 +164,7 @@ impl FileBodies {
         let all = PackBuf::from_vec(bytes).and_then(|all| all.as_pack().prove().map(|_| ()).map(|()| all));
         let all = all.map_err(|err| err.in_file(&self.path))?;
         // The file may hold another pack by now, in which everything agrees.
-        let (here, start) = (all.as_pack(), self.start as usize);
+        let (here, start) = (all.as_pack(), self.outline_at as usize);
         let own_front = tables.bytes();
         let same = here.as_bytes()[..start] == own_front[..start]
             && here.as_bytes()[Tables::digested_len_of(own_front)..] == own_front[start..];
@@ -160,10 +172,6 @@ impl FileBodies {
             return Err(Error::changed().in_file(&self.path));
         }
         Ok(self.all.get_or_init(|| all).as_pack())
-    }
-
-    fn read_bodies(&self, bytes: &mut [u8], at: usize) -> Result<(), Error> {
-        read_at(&self.file, bytes, self.start + at as u64).map_err(|err| Error::io(&self.path, err))
     }
 }
 

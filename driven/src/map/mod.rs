@@ -145,12 +145,12 @@ mod without_files {
     use driven_format::{RuleHead, Tables};
 
     use crate::error::Error;
-    use crate::pack::Pack;
+    use crate::pack::{Pack, ReadBody};
 
     pub(crate) enum FileBodies {}
 
     impl FileBodies {
-        pub(crate) fn body(&self, _: &RuleHead<'_>) -> Result<&str, Error> {
+        pub(crate) fn body(&self, _: &RuleHead<'_>) -> Result<&ReadBody, Error> {
             match *self {}
         }
 

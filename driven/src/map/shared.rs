@@ -2,10 +2,10 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -22,8 +22,8 @@ const SLACK: usize = 64 * 1024;
 
 /// A pack whose digests are proved, and that takes patches.
 ///
-/// A pack that came of another by a patch shares with it the text of every rule that did not change, so that a step
-/// costs what changed. Clones share everything.
+/// A pack that came of another by a patch shares with it the text and the outline of every rule that did not change, so
+/// that a step costs what changed. Clones share everything.
 ///
 /// ```
 /// # use driven_format::{PackBuilder, Rule};
@@ -43,7 +43,7 @@ pub struct SharedPack(Arc<Pieces>);
 
 /// A pack in pieces: its tables, and bodies of which other packs may have some too.
 pub(crate) struct Pieces {
-    /// What stands before the bodies, then the signatures.
+    /// What stands before outlines and bodies, then the signatures.
     front: Vec<u8>,
     /// The tables of `front`, borrowed from it: ready, because every look begins with them.
     tables: Tables<'static>,
@@ -51,18 +51,33 @@ pub(crate) struct Pieces {
     len: usize,
     /// By owner: rules, personas, workflows.
     bodies: Box<[Piece]>,
-    /// How many bytes the texts have that are kept for the bodies.
+    /// How many bytes are kept for the pieces.
     kept: usize,
     /// The pack in one piece, once it was asked for.
     whole: OnceLock<Vec<u8>>,
 }
 
-/// A part of a text, which was proved to be one.
+/// A body, which was proved to be text, and its outline: parts of bytes, each by offset and length.
 #[derive(Clone)]
 struct Piece {
     bytes: Arc<Vec<u8>>,
-    start: u32,
-    len: u32,
+    body: (u32, u32),
+    outline: (u32, u32),
+}
+
+impl Piece {
+    /// Appends its outline and its body to `bytes`; gives where they are there.
+    fn copy_to(body: &str, outline: &[u8], bytes: &mut Vec<u8>) -> [(u32, u32); 2] {
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(outline);
+        bytes.extend_from_slice(body.as_bytes());
+        let outline_len = outline.len() as u32;
+        [(start, outline_len), (start + outline_len, body.len() as u32)]
+    }
+
+    fn len(&self) -> usize {
+        self.body.1 as usize + self.outline.1 as usize
+    }
 }
 
 impl SharedPack {
@@ -77,19 +92,20 @@ impl SharedPack {
         let proved = pack.as_pack().prove()?;
         let owners = proved.len() + proved.personas().len() + proved.workflows().len();
         let bytes = Arc::new(pack.into_vec());
-        let [_, (start, bodies_len)] = Tables::text_ranges(&bytes);
-        let behind = Tables::digested_len_of(&bytes);
-        let front = [&bytes[..start], &bytes[behind..]].concat();
-        let ranges = Tables::body_ranges(&front);
-        let bodies: Box<[Piece]> = ranges
-            .map(|range| Piece {
+        let [_, (bodies_at, _)] = Tables::text_ranges(&bytes);
+        let (outline_at, behind) = (Tables::front_len(&bytes), Tables::digested_len_of(&bytes));
+        let front = [&bytes[..outline_at], &bytes[behind..]].concat();
+        let place = |at: usize, range: Range<usize>| ((at + range.start) as u32, range.len() as u32);
+        let pieces: Box<[Piece]> = Tables::text_of_owners(&front)
+            .map(|(outline, body)| Piece {
                 bytes: Arc::clone(&bytes),
-                start: (start + range.start) as u32,
-                len: range.len() as u32,
+                body: place(bodies_at, body),
+                outline: place(outline_at, outline),
             })
             .collect();
-        debug_assert_eq!(bodies.len(), owners);
-        Ok(SharedPack(Arc::new(Pieces::new(front, bytes.len(), bodies, bodies_len))))
+        debug_assert_eq!(pieces.len(), owners);
+        let kept = pieces.iter().map(Piece::len).sum();
+        Ok(SharedPack(Arc::new(Pieces::new(front, bytes.len(), pieces, kept))))
     }
 
     /// Reads a file and proves every digest.
@@ -152,12 +168,13 @@ impl SharedPack {
         self.0.len
     }
 
-    /// Whether two packs share the text of a rule, which is only so when it is the same.
+    /// How many rules have their text and their outline where those of another pack are.
     #[cfg(test)]
     fn shares_with(&self, other: &Self) -> usize {
-        let address = |pack: &Self, index: usize| pack.0.body(index as u32).as_ptr();
-        (0..self.0.bodies.len())
-            .filter(|&own| (0..other.0.bodies.len()).any(|index| address(self, own) == address(other, index)))
+        let address = |pack: &Self, owner: u32| (pack.0.body(owner).as_ptr(), pack.0.outline(owner).as_ptr());
+        let owners = |pack: &Self| 0..pack.0.bodies.len() as u32;
+        owners(self)
+            .filter(|&own| owners(other).any(|index| address(self, own) == address(other, index)))
             .count()
     }
 }
@@ -190,8 +207,16 @@ impl Pieces {
     #[inline]
     pub(crate) fn body(&self, owner: u32) -> &str {
         let piece = &self.bodies[owner as usize];
-        // SAFETY: a piece is a body of a pack that was proved, or a text that came with a patch (docs/SAFETY.md, rule 1).
-        unsafe { text(&piece.bytes, (piece.start as usize, piece.len as usize)) }
+        let (start, len) = piece.body;
+        // SAFETY: a piece has a body of a pack that was proved, or a text that came with a patch (docs/SAFETY.md, rule 1).
+        unsafe { text(&piece.bytes, (start as usize, len as usize)) }
+    }
+
+    #[inline]
+    pub(crate) fn outline(&self, owner: u32) -> &[u8] {
+        let piece = &self.bodies[owner as usize];
+        let (start, len) = piece.outline;
+        &piece.bytes[start as usize..][..len as usize]
     }
 
     /// The pack in one piece.
@@ -209,17 +234,21 @@ impl Pieces {
 
     /// The bytes of the pack, part by part.
     fn each_part(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let bodies = Tables::text_ranges(&self.front)[1].0;
-        let (tables, signatures) = self.front.split_at(bodies);
+        let (tables, signatures) = self.front.split_at(Tables::front_len(&self.front));
+        let [_, (bodies_at, bodies_len)] = Tables::text_ranges(&self.front);
+        let owners = 0..self.bodies.len() as u32;
         take(tables)?;
-        let mut written = bodies;
-        for owner in 0..self.bodies.len() as u32 {
-            let text = self.body(owner);
-            take(text.as_bytes())?;
-            written += text.len();
+        let mut written = tables.len();
+        for owner in owners.clone() {
+            let outline = self.outline(owner);
+            take(outline)?;
+            written += outline.len();
         }
-        let padding = self.len - signatures.len() - written;
-        take(&[0; 64][..padding])?;
+        take(&[0; 64][..bodies_at - written])?;
+        for owner in owners {
+            take(self.body(owner).as_bytes())?;
+        }
+        take(&[0; 64][..self.len - signatures.len() - bodies_at - bodies_len])?;
         take(signatures)
     }
 
@@ -228,10 +257,11 @@ impl Pieces {
         let mut kept = self.kept;
         let bodies = bodies.into_iter().map(|body| match body {
             BodySource::Kept(owner) => self.bodies[owner as usize].clone(),
-            BodySource::New(text) => {
-                kept += text.len();
-                let len = text.len() as u32;
-                Piece { bytes: Arc::new(String::from(text).into_bytes()), start: 0, len }
+            BodySource::New { body, outline } => {
+                let mut bytes = Vec::with_capacity(outline.len() + body.len());
+                let [outline, body] = Piece::copy_to(&body, &outline, &mut bytes);
+                kept += bytes.len();
+                Piece { bytes: Arc::new(bytes), body, outline }
             }
         });
         let bodies: Box<[Piece]> = bodies.collect();
@@ -240,21 +270,19 @@ impl Pieces {
         next
     }
 
-    /// Copies the bodies together when more is kept for them than twice what they have.
+    /// Copies the pieces together when more is kept for them than twice what they have.
     fn compact(&mut self) {
-        let used: usize = self.bodies.iter().map(|piece| piece.len as usize).sum();
+        let used: usize = self.bodies.iter().map(Piece::len).sum();
         if self.kept <= 2 * used + SLACK {
             return;
         }
         let mut bytes = Vec::with_capacity(used);
-        for owner in 0..self.bodies.len() as u32 {
-            bytes.extend_from_slice(self.body(owner).as_bytes());
-        }
+        let owners = 0..self.bodies.len() as u32;
+        let copy = |owner| Piece::copy_to(self.body(owner), self.outline(owner), &mut bytes);
+        let places: Vec<[(u32, u32); 2]> = owners.map(copy).collect();
         let bytes = Arc::new(bytes);
-        let mut start = 0;
-        for piece in &mut self.bodies {
-            *piece = Piece { bytes: Arc::clone(&bytes), start, len: piece.len };
-            start += piece.len;
+        for (piece, [outline, body]) in self.bodies.iter_mut().zip(places) {
+            *piece = Piece { bytes: Arc::clone(&bytes), body, outline };
         }
         self.kept = used;
     }
@@ -267,6 +295,10 @@ impl Base for Pieces {
 
     fn body(&self, owner: u32) -> &str {
         Pieces::body(self, owner)
+    }
+
+    fn outline(&self, owner: u32) -> &[u8] {
+        Pieces::outline(self, owner)
     }
 
     fn digested(&self) -> Cow<'_, [u8]> {
@@ -282,7 +314,11 @@ mod tests {
     use driven_format::{PackBuilder, Rule};
 
     fn pack(version: u64, last: &str) -> Vec<u8> {
-        let rules = (0..9).map(|number| Rule::new(format!("rule-{number}"), format!("Body {number}: é.\n")));
+        let rules = (0..9).map(|number| {
+            let mut rule = Rule::new(format!("rule-{number}"), format!("Body {number}:\n- é.\n"));
+            rule.outline = driven_format::outline::nodes(&rule.body);
+            rule
+        });
         let builder = rules.fold(PackBuilder::new("house", version), PackBuilder::rule);
         builder.rule(Rule::new("rule-9", last)).finish().expect("in order")
     }
@@ -302,7 +338,8 @@ mod tests {
         assert_eq!(after.edition(), shared(new).edition());
         assert!(after.as_pack().prove().is_ok());
         let rule = after.as_pack().rule("rule-3").expect("it stayed");
-        assert_eq!(rule.body(), "Body 3: é.\n");
+        assert_eq!(rule.body(), "Body 3:\n- é.\n");
+        assert_eq!(rule.items().map(|item| item.text()).collect::<Vec<_>>(), ["é."]);
         assert!(after.apply(&patch, SharedPack::LIMIT).is_err(), "it was made for another base");
     }
 
@@ -339,7 +376,7 @@ mod tests {
             let next = pack(version, &format!("{long}{version}"));
             let patch = diff(now.as_pack().as_bytes(), &next).expect("both are packs").patch;
             now = now.apply(&patch, SharedPack::LIMIT).expect("the patch fits");
-            let used: usize = now.0.bodies.iter().map(|piece| piece.len as usize).sum();
+            let used: usize = now.0.bodies.iter().map(Piece::len).sum();
             assert!(now.0.kept <= 2 * used + SLACK, "{} kept for {used}", now.0.kept);
             assert_eq!(now.as_pack().as_bytes(), next);
         }

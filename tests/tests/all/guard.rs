@@ -11,7 +11,9 @@ fn packs() -> [Vec<u8>; 2] {
         let mut builder = PackBuilder::new("house", 1);
         for number in 0..30 {
             let body = format!("# Rule {number}\n\n- {}\n", "Grüße. ".repeat(times));
-            builder = builder.rule(Rule::new(format!("rule-{number:02}"), body));
+            let mut rule = Rule::new(format!("rule-{number:02}"), body);
+            rule.outline = driven_format::outline::nodes(&rule.body);
+            builder = builder.rule(rule);
         }
         builder.finish().unwrap()
     })
@@ -59,11 +61,12 @@ fn a_map_that_changes_is_found_out_and_never_read() {
 
     for pack in packs() {
         let [_, (bodies, _)] = Tables::text_ranges(&pack);
-        let (front, body) = (
-            bodies - 40,
-            bodies + Tables::check(&pack).unwrap().find_rule("rule-11").unwrap().body_range().start + 3,
-        );
-        for (at, code) in [(body, "pack-digest"), (front, "pack-changed")] {
+        let tables = Tables::check(&pack).unwrap();
+        let rule = tables.find_rule("rule-11").unwrap();
+        let body = bodies + rule.body_range().start + 3;
+        let outline = Tables::front_len(&pack) + rule.outline_range().start;
+        let front = Tables::front_len(&pack) - 40;
+        for (at, code) in [(body, "pack-digest"), (outline, "pack-digest"), (front, "pack-changed")] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("rules.drv");
             std::fs::write(&path, &pack).unwrap();
@@ -78,7 +81,7 @@ fn a_map_that_changes_is_found_out_and_never_read() {
             writer.seek(SeekFrom::Start(at as u64)).unwrap();
             writer.write_all(&[pack[at] ^ 0x10]).unwrap();
             assert_eq!(guard.check().unwrap_err().code(), code);
-            if at == body {
+            if at == body || at == outline {
                 assert_eq!(guard.read("rule-11").unwrap_err().code(), code);
                 assert!(guard.read("rule-12").is_ok());
                 assert!((0..32).any(|_| guard.step(1).is_err()));
