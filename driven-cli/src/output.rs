@@ -95,7 +95,9 @@ impl Output {
     }
 
     pub(crate) fn failure(&mut self, failure: &Failure) {
-        let mut text = format!("error: {}", printable(&failure.message));
+        let message = printable(&failure.message);
+        // A finding says so itself.
+        let mut text = if message.starts_with("error[") { message } else { format!("error: {message}") };
         if !failure.hint.is_empty() {
             text.push_str("\nhint: ");
             text.push_str(&printable(&failure.hint));

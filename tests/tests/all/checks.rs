@@ -221,6 +221,10 @@ fn levels_come_from_the_project() {
     project.expect(1, &["validate"]);
     project.write("driven.toml", "[lints]\npipe-to-shell = \"allow\"\n");
     project.expect(0, &["validate", "--strict"]);
+    // What is wrong with the settings is told once, as any finding.
+    project.write("driven.toml", "[lints\n");
+    let (_, told) = project.expect(2, &["validate"]);
+    assert!(told.starts_with("error[DRV070]: "), "{told}");
 }
 
 #[test]
