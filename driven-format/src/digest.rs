@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use crate::container::{HEADER_DIGESTED, HEADER_LEN, front_len};
 use crate::wire::{Digest, StrRef, Table};
 
-/// Takes the canonical sequence of a context: first what is long, then tagged fields, each length before what it
-/// measures.
+/// Takes the canonical sequence of a context: first what is long, whose length comes last, then fields, each length before
+/// what it measures.
 ///
 /// Of many sequences each is laid out and hashed in one go: BLAKE3 then works on as many blocks at once as the
 /// processor can, which for a body gains more than its copy costs. One alone is fed as it comes, and nothing is

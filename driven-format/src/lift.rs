@@ -15,9 +15,7 @@ use crate::tables::{ManifestView, PersonaHead, RuleHead, StrList, Tables, Workfl
 /// Bytes that are no pack, or whose digests do not hold.
 pub fn lift_pack(pack: &[u8]) -> Result<RuleSet, Error> {
     let tables = Tables::check(pack)?;
-    let bodies = tables.checked_bodies()?;
-    tables.check_root()?;
-    tables.check_content(bodies)?;
+    let bodies = tables.prove()?;
     let rules = tables.rules().map(|rule| Rule {
         body: bodies[rule.body_range()].into(),
         ..self::rule(&rule, rule.stated_outline())

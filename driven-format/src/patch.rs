@@ -122,10 +122,7 @@ impl<'a> WholeBase<'a> {
     /// Bytes that are no pack, or whose digests don't hold.
     pub fn prove(pack: &'a [u8]) -> Result<Self, Error> {
         let tables = Tables::check(pack)?;
-        let bodies = tables.checked_bodies()?;
-        tables.check_root()?;
-        tables.check_content(bodies)?;
-        Ok(WholeBase { tables, bodies })
+        Ok(WholeBase { tables, bodies: tables.prove()? })
     }
 
     /// Takes a pack whose digests were proved, with its bodies.

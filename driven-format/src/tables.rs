@@ -78,7 +78,8 @@ impl<'a> Tables<'a> {
     }
 
     /// Proves the *front* of a pack that has `len` bytes in all: what stands before its outline and bodies, and behind that
-    /// what follows its digested part. [`bodies`](Self::bodies) are not to be asked for then, nor what reads them.
+    /// what follows its digested part. [`bodies`](Self::bodies) are not to be asked for then, nor what reads them, and
+    /// outlines are empty.
     #[doc(hidden)]
     pub fn check_front(front: &'a [u8], len: usize) -> Result<Self, Error> {
         container::check_front(front, len)?;
@@ -180,7 +181,7 @@ impl<'a> Tables<'a> {
     pub fn check_bodies(&self) -> Result<(), Error> {
         let bodies = self.bodies();
         for rule in self.rules() {
-            rule.check_body_in(bodies)?;
+            rule.check_text(&bodies[rule.body_range()])?;
         }
         let personas = self.personas().map(|persona| persona.body_range());
         let workflows = self.workflows().map(|workflow| workflow.body_range());
@@ -190,9 +191,10 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// The bodies as text, proved as by [`check_bodies`](Self::check_bodies).
-    pub fn checked_bodies(&self) -> Result<&'a str, Error> {
-        self.check_bodies()?;
+    /// Proves every digest and all text, in a whole pack; gives the bodies.
+    pub fn prove(&self) -> Result<&'a str, Error> {
+        self.check_root()?;
+        self.prove_bodies()?;
         utf8(self.bodies(), "bodies")
     }
 
@@ -399,8 +401,40 @@ impl<'a> Tables<'a> {
     }
 
     /// Proves what is derived from content: the digest of every rule, persona and workflow, the content digest, and
-    /// that every id finds its row. `bodies` is what [`checked_bodies`](Self::checked_bodies) gave, or as good.
+    /// that every id finds its row. `bodies` are those of the pack, proved to be text.
     pub fn check_content(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
+        let body = |owner, range: Range<usize>| {
+            let start = range.start;
+            bodies.body(owner, range).map(str::as_bytes).ok_or_else(|| {
+                Error::malformed(format!("bodies: the text at {start} begins or ends within a character"))
+            })
+        };
+        let outline =
+            |rule: &RuleHead<'a>| bodies.outline(rule.row()).unwrap_or_else(|| rule.outline_bytes());
+        self.check_digests(body, outline, |_, _| Ok(()))
+    }
+
+    /// Proves all that [`check_bodies`](Self::check_bodies) and [`check_content`](Self::check_content) do in one go: each
+    /// body has its digest, and is looked at while it is still in the cache.
+    pub fn prove_bodies(&self) -> Result<(), Error> {
+        let bodies = self.bodies();
+        self.check_digests(
+            |_, range| Ok(&bodies[range]),
+            RuleHead::outline_bytes,
+            |rule, body| match rule {
+                Some(rule) => rule.check_text(body),
+                None => utf8(body, "bodies").map(|_| ()),
+            },
+        )
+    }
+
+    /// Proves every digest with the bodies and outlines that are given, and calls `then` with each.
+    fn check_digests<'b>(
+        &self,
+        body: impl Fn(u32, Range<usize>) -> Result<&'b [u8], Error>,
+        outline: impl Fn(&RuleHead<'a>) -> &'b [u8],
+        then: impl Fn(Option<&RuleHead<'a>>, &'b [u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.content_of_digests() != self.manifest_record().content {
             return Err(Error::new(
                 ErrorKind::Digest,
@@ -412,31 +446,28 @@ impl<'a> Tables<'a> {
         if !found {
             return Err(Error::malformed("ids: a rule is not found by its id"));
         }
-        let mut owner = 0;
-        let mut next = |range: Range<usize>| {
-            owner += 1;
-            bodies.body(owner - 1, range.clone()).ok_or_else(|| {
-                Error::malformed(format!(
-                    "bodies: the text at {} begins or ends within a character",
-                    range.start
-                ))
-            })
-        };
+        let mut owners = 0..;
+        let mut next = |range| body(owners.next().unwrap_or_default(), range);
         let mut canonical = Canonical::many(views::RULE);
         for rule in self.rules() {
-            let outline = bodies.outline(rule.row()).unwrap_or_else(|| rule.outline_bytes());
-            let digest = rule.compute_digest(next(rule.body_range())?.as_bytes(), outline, &mut canonical);
+            let body = next(rule.body_range())?;
+            let digest = rule.compute_digest(body, outline(&rule), &mut canonical);
             agree(digest, rule.digest(), "rule", rule.id())?;
+            then(Some(&rule), body)?;
         }
         let mut canonical = Canonical::many(views::PERSONA);
         for persona in self.personas() {
-            let digest = persona.compute_digest(next(persona.body_range())?, &mut canonical);
+            let body = next(persona.body_range())?;
+            let digest = persona.compute_digest(body, &mut canonical);
             agree(digest, persona.digest(), "persona", persona.id())?;
+            then(None, body)?;
         }
         let mut canonical = Canonical::many(views::WORKFLOW);
         for flow in self.workflows() {
-            let digest = flow.compute_digest(next(flow.body_range())?, &mut canonical);
+            let body = next(flow.body_range())?;
+            let digest = flow.compute_digest(body, &mut canonical);
             agree(digest, flow.digest(), "workflow", flow.id())?;
+            then(None, body)?;
         }
         Ok(())
     }

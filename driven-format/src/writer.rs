@@ -258,7 +258,7 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
 }
 
 /// Writes a pack that differs from `base` in bodies, their outlines and its version alone; everything else is taken as it
-/// lies there. Bodies come in the order of their owners; `outline_of` gives those of rules whose bodies are new.
+/// lies there. Bodies come in the order of their owners; `outline_of` gives the outlines of rules whose bodies are new.
 ///
 /// # Errors
 /// An outline that is no part of its body, or more than the format holds.
@@ -452,7 +452,7 @@ impl<'m> Names<'m> {
         self.places.reserve(base.len() / 16);
     }
 
-    /// The place of `text`, a part of the names of the base.
+    /// The place of `text`, a part of the names of the base; another text is looked for as by [`intern`](Self::intern).
     ///
     /// In a base that our writer wrote texts that differ in place differ, so that one that was not kept yet is only looked
     /// for among those that came anew. It is mostly the next of the base, and copied with those around it. Of another base
@@ -751,7 +751,12 @@ impl<'m> Writer<'m> {
         let (outline_start, outline_len) = self.outline(None, body, head.id())?;
         let origins_start = self.origins.len() as u32;
         for origin in head.origins() {
-            self.origin(origin.assistant(), origin.path(), origin.text());
+            let record = OriginRecord {
+                assistant: self.names.keep(origin.assistant()),
+                path: self.names.keep(origin.path()),
+                text: self.names.keep(origin.text()),
+            };
+            self.origins.push(record);
         }
         let record = RuleRecord {
             id: self.names.keep(head.id()),
@@ -788,11 +793,11 @@ impl<'m> Writer<'m> {
     fn kept_persona(&mut self, head: &PersonaHead<'m>, body: Body<'m>) -> Result<(), Error> {
         let (body_start, body_len) = self.body(body, head.id())?;
         let lists_start = self.lists.len() as u32;
-        self.list(head.traits().iter().chain(head.principles().iter()));
+        self.kept_list(head.traits().iter().chain(head.principles().iter()));
         let record = PersonaRecord {
-            id: self.intern(head.id()),
-            description: self.intern(head.description()),
-            role: self.intern(head.role()),
+            id: self.names.keep(head.id()),
+            description: self.names.keep(head.description()),
+            role: self.names.keep(head.role()),
             body_start,
             body_len,
             lists_start,
@@ -802,11 +807,12 @@ impl<'m> Writer<'m> {
         Ok(())
     }
 
+    /// A step of a workflow; its texts may be parts of the base.
     fn step(&mut self, kind: u8, [name, text, when]: [&str; 3]) {
         let record = StepRecord {
-            name: self.intern(name),
-            text: self.intern(text),
-            when: self.intern(when),
+            name: self.names.keep(name),
+            text: self.names.keep(text),
+            when: self.names.keep(when),
             kind: kind.into(),
         };
         self.steps.push(record);
@@ -837,8 +843,8 @@ impl<'m> Writer<'m> {
     ) -> Result<(), Error> {
         let (body_start, body_len) = self.body(body, id)?;
         let record = WorkflowRecord {
-            id: self.intern(id),
-            description: self.intern(description),
+            id: self.names.keep(id),
+            description: self.names.keep(description),
             body_start,
             body_len,
             steps_start,
@@ -964,10 +970,10 @@ fn fill_digests(
 ) {
     let tables = Tables::assume_checked_front(front, names);
     let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::many);
-    let mut each = bodies.iter().map(|body| body.text).zip(known);
+    let mut each = bodies.iter().map(|body| body.text.as_bytes()).zip(known);
     let mut digests = Vec::with_capacity(known.len());
     for ((rule, outline), (body, known)) in tables.rules().zip(outline).zip(each.by_ref()) {
-        digests.push(known.unwrap_or_else(|| rule.compute_digest(body.as_bytes(), outline, &mut of_rules)));
+        digests.push(known.unwrap_or_else(|| rule.compute_digest(body, outline, &mut of_rules)));
     }
     for (persona, (body, known)) in tables.personas().zip(each.by_ref()) {
         digests.push(known.unwrap_or_else(|| persona.compute_digest(body, &mut of_personas)));
@@ -1000,7 +1006,9 @@ fn lay_out(
     let mut lens: Vec<usize> = all.iter().map(|(_, _, bytes)| bytes.len()).collect();
     (lens[outline], lens[bodies]) = (outline_len, bodies_len);
     // No length and no place is cut off below: all of them together have room.
-    if lens.iter().map(|&len| len as u64 + SECTION_ALIGN as u64).sum::<u64>() > MAX_PACK as u64 {
+    let head = HEADER_LEN + ENTRY_LEN * all.len();
+    let padded = lens.iter().map(|&len| len as u64 + SECTION_ALIGN as u64);
+    if padded.sum::<u64>() + head as u64 > MAX_PACK as u64 {
         return Err(Error::new(ErrorKind::Model, "a pack is shorter than 4 GiB"));
     }
     let mut entries: Vec<SectionRecord> = all
@@ -1008,7 +1016,7 @@ fn lay_out(
         .zip(lens)
         .map(|(&(kind, flags, _), len)| SectionRecord { kind, flags, offset: 0, len: len as u32 })
         .collect();
-    let mut end = HEADER_LEN + ENTRY_LEN * all.len();
+    let mut end = head;
     for index in laid_out(all.len()) {
         let offset = align_up(end);
         entries[index].offset = offset as u32;

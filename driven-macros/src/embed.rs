@@ -21,12 +21,7 @@ pub(crate) fn embed(arguments: &Arguments) -> Result<TokenStream, Fault> {
     if let Some(key) = &arguments.trust {
         verify(&tables, key, arguments.cap_lints.is_some())?;
     }
-    let proved = tables.checked_bodies().and_then(|bodies| {
-        tables.check_root()?;
-        tables.check_content(bodies)?;
-        Ok(bodies)
-    });
-    let bodies = proved.map_err(|err| at(format!("{shown}: {err}")))?;
+    let bodies = tables.prove().map_err(|err| at(format!("{shown}: {err}")))?;
     // The build script has looked at what it compiled itself.
     if arguments.file.is_some() && arguments.cap_lints.is_none() {
         look_through(&tables, bodies).map_err(|found| {

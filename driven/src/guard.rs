@@ -148,10 +148,7 @@ impl<'a> Guard<'a> {
             return Ok(());
         }
         let copy = self.bytes.to_vec();
-        let proved = Tables::check(&copy).and_then(|tables| {
-            let bodies = tables.checked_bodies()?;
-            tables.check_content(bodies)
-        });
+        let proved = Tables::check(&copy).and_then(|tables| tables.prove_bodies());
         self.count(proved.map_err(Error::from))
     }
 

@@ -32,10 +32,8 @@ impl<'a> RuleView<'a> {
     /// Headings, titles and items of lists, as ranges of the body, in order.
     #[inline]
     pub fn outline(&self) -> Nodes<'a> {
-        match self.text.outline(self.head.row()) {
-            Some(outline) => Nodes::of_bytes(outline),
-            None => self.head.stated_outline(),
-        }
+        let elsewhere = self.text.outline(self.head.row());
+        Nodes::of_bytes(elsewhere.unwrap_or_else(|| self.head.outline_bytes()))
     }
 
     /// The headings, each with what stands below it up to the next heading of its level or above.

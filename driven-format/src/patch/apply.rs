@@ -34,9 +34,11 @@ pub(super) fn run(
         Read::Whole(digested) => return whole(digested, signatures, limit),
         Read::Draft(draft) => draft,
     };
-    // What the base says of its rules' paths is what a writer would say, unless another writer wrote it.
-    let target = draft.write(signatures, true)?;
-    if is_it(&target) { Ok(target) } else { draft.write(signatures, false) }
+    // What the base says of its rules is what our writer would say, unless another writer wrote it.
+    match draft.write(signatures, true) {
+        Ok(target) if is_it(&target) => Ok(target),
+        _ => draft.write(signatures, false),
+    }
 }
 
 /// What a stream says.
@@ -73,13 +75,8 @@ fn whole(digested: &[u8], signatures: &[u8], limit: usize) -> Result<Target, Err
         return Err(too_long());
     }
     let pack = [digested, signatures].concat();
-    let prove = || {
-        let tables = Tables::check(&pack)?;
-        let bodies = tables.checked_bodies()?;
-        tables.check_root()?;
-        tables.check_content(bodies)
-    };
-    prove().map_err(|err| Error::damaged(alloc::format!("the pack in the patch: {err}")))?;
+    let proved = Tables::check(&pack).and_then(|tables| tables.prove().map(|_| ()));
+    proved.map_err(|err| Error::damaged(alloc::format!("the pack in the patch: {err}")))?;
     Ok(Target::Whole(pack))
 }
 
@@ -236,8 +233,8 @@ impl<'b, B: Base> Draft<'b, B> {
         front.extend_from_slice(signatures);
         let mut outlines = written.outline.into_iter();
         let bodies = written.bodies.into_iter().map(|body| {
-            // Behind the rules there is none.
-            let outline = outlines.next().unwrap_or_default();
+            // Personas and workflows have none.
+            let outline = outlines.next().unwrap_or(Cow::Borrowed(&[]));
             match (body.kept, outline) {
                 (Some(kept), Cow::Borrowed(_)) => BodySource::Kept(kept.owner),
                 (_, outline) => BodySource::New { body: body.text.into(), outline: outline.into() },

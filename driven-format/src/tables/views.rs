@@ -236,13 +236,14 @@ impl<'a> RuleHead<'a> {
         start..start + record.outline_len as usize * OutlineRecord::SIZE
     }
 
-    /// Its records in the outline, as they lie in a whole pack.
+    /// Its records in the outline, as they lie there; none of a front, where outlines are elsewhere.
+    #[doc(hidden)]
     #[inline]
-    pub(crate) fn outline_bytes(&self) -> &'a [u8] {
-        &self.tables.outline()[self.outline_range()]
+    pub fn outline_bytes(&self) -> &'a [u8] {
+        self.tables.outline().get(self.outline_range()).unwrap_or_default()
     }
 
-    /// Headings and list items, as ranges of the body, in a whole pack. They are proved with the body, and not before.
+    /// Headings and list items, as ranges of the body; of a front none. They are proved with the body, and not before.
     #[doc(hidden)]
     #[inline]
     pub fn stated_outline(&self) -> Nodes<'a> {
@@ -289,8 +290,7 @@ impl<'a> RuleHead<'a> {
     /// Proves that the body is text and that no range of the outline cuts it. Most bodies are ASCII, which is text and has no
     /// character that a range could cut; the others are soon found not to be.
     #[inline]
-    pub(super) fn check_body_in(&self, bodies: &'a [u8]) -> Result<(), Error> {
-        let bytes = &bodies[self.body_range()];
+    pub(super) fn check_text(&self, bytes: &[u8]) -> Result<(), Error> {
         let is_ascii = bytes.is_ascii();
         if !is_ascii {
             utf8(bytes, "bodies")?;
@@ -391,8 +391,8 @@ impl<'a> PersonaHead<'a> {
         start..start + (self.record.body_len as usize)
     }
 
-    pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
-        canonical.bytes(body.as_bytes()).text(self.id()).text(self.description()).text(self.role());
+    pub(crate) fn compute_digest(&self, body: &[u8], canonical: &mut Canonical) -> Digest {
+        canonical.bytes(body).text(self.id()).text(self.description()).text(self.role());
         canonical.texts(self.traits().iter()).texts(self.principles().iter());
         canonical.number(body.len() as u64).finish()
     }
@@ -436,8 +436,8 @@ impl<'a> WorkflowHead<'a> {
         start..start + (self.record.body_len as usize)
     }
 
-    pub(crate) fn compute_digest(&self, body: &str, canonical: &mut Canonical) -> Digest {
-        canonical.bytes(body.as_bytes()).text(self.id()).text(self.description());
+    pub(crate) fn compute_digest(&self, body: &[u8], canonical: &mut Canonical) -> Digest {
+        canonical.bytes(body).text(self.id()).text(self.description());
         canonical.number(u64::from(self.record.steps_len));
         for step in self.steps() {
             canonical.number(u64::from(step.kind().code()));

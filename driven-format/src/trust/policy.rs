@@ -239,7 +239,7 @@ impl<'t> Policy<'t> {
         self.timestamp
     }
 
-    /// Makes every check; with `bodies`, as [`Tables::checked_bodies`] gave them, also the rules' digests.
+    /// Makes every check; with `bodies`, which were proved to be text, also the rules' digests.
     ///
     /// # Errors
     /// The first check that failed.

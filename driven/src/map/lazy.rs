@@ -92,9 +92,10 @@ impl LazyPackBuf {
         if !is_sound {
             return read_whole();
         }
-        bytes.reserve_exact((start + len - digested).saturating_sub(FIRST));
+        let behind = len - digested;
+        bytes.reserve_exact((start + behind).saturating_sub(FIRST));
         read_on(&file, &mut bytes, start.saturating_sub(FIRST)).map_err(io)?;
-        bytes.resize(start + len - digested, 0);
+        bytes.resize(start + behind, 0);
         read_at(&file, &mut bytes[start..], digested as u64).map_err(io)?;
         let tables = Tables::check_front(&bytes, len).map_err(|err| Error::from(err).in_file(path))?;
         let read = (0..tables.rule_count()).map(|_| OnceLock::new()).collect();
@@ -166,7 +167,7 @@ impl FileBodies {
         // The file may hold another pack by now, in which everything agrees.
         let (here, start) = (all.as_pack(), self.outline_at as usize);
         let own_front = tables.bytes();
-        let same = here.as_bytes()[..start] == own_front[..start]
+        let same = here.as_bytes().get(..start) == Some(&own_front[..start])
             && here.as_bytes()[Tables::digested_len_of(own_front)..] == own_front[start..];
         if !same {
             return Err(Error::changed().in_file(&self.path));

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
     use alloc::format;
     use driven_format::patch::diff;
-    use driven_format::{PackBuilder, Rule};
+    use driven_format::{PackBuilder, Persona, Rule, Workflow};
 
     fn pack(version: u64, last: &str) -> Vec<u8> {
         let rules = (0..9).map(|number| {
@@ -320,6 +320,9 @@ mod tests {
             rule
         });
         let builder = rules.fold(PackBuilder::new("house", version), PackBuilder::rule);
+        let persona = Persona { id: "critic".into(), body: "Look twice.\n".into(), ..Persona::default() };
+        let workflow = Workflow { id: "ship".into(), body: "Step by step.\n".into(), ..Workflow::default() };
+        let builder = builder.persona(persona).workflow(workflow);
         builder.rule(Rule::new("rule-9", last)).finish().expect("in order")
     }
 
@@ -333,7 +336,7 @@ mod tests {
         let patch = diff(&old, &new).expect("both are packs").patch;
         let before = shared(old.clone());
         let after = before.apply(&patch, SharedPack::LIMIT).expect("the patch fits");
-        assert_eq!(after.shares_with(&before), 9);
+        assert_eq!(after.shares_with(&before), 11);
         assert_eq!((before.as_pack().as_bytes(), after.as_pack().as_bytes()), (&old[..], &new[..]));
         assert_eq!(after.edition(), shared(new).edition());
         assert!(after.as_pack().prove().is_ok());

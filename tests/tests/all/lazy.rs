@@ -114,6 +114,9 @@ fn a_file_that_changes_underneath_never_gives_another_text() {
     assert_eq!(other.as_lazy().rule("rule-09").unwrap().read().unwrap_err().code(), "pack-digest");
     fs::write(&path, b"").unwrap();
     assert_eq!(other.as_lazy().rule("rule-10").unwrap().read().unwrap_err().code(), "io");
+    // A sound pack, and a shorter one.
+    fs::write(&path, PackBuilder::new("house", 1).finish().unwrap()).unwrap();
+    assert_eq!(other.as_lazy().check_text().unwrap_err().code(), "pack-changed");
     assert!(other.as_lazy().prove().is_ok());
     assert_eq!(text, kept);
 }

@@ -262,7 +262,7 @@ impl PathsBuilder {
 /// How many places are looked at for a row that is equal to another.
 const MAX_PROBES: usize = 8;
 
-/// Rows and checks as they are laid out; equal rows are stored once.
+/// Rows and checks as they are laid out; equal rows are stored once, but for a few in a million.
 struct TablesDraft<'k> {
     /// The tables of the pack of which rules are kept, and by row where the steps of a kept rule begin now.
     kept: Option<&'k KeptPaths<'k>>,

@@ -31,6 +31,9 @@ pub(crate) struct KeptStep<'k> {
 /// How many words the rows of all groups may have beyond [`SHARED`] times those that are stored. Groups share rows, so
 /// that a few bytes can stand for many.
 const MAX_ROW_WORDS: u64 = 1 << 18;
+/// How many bytes the texts of keys, checks and steps may have beyond [`SHARED`] times those of the names, each as often
+/// as it is referred to.
+const MAX_TEXT: u64 = 1 << 24;
 
 impl<'k> KeptPaths<'k> {
     /// Nothing when it would take much longer to take over what the tables say than to read them.
@@ -38,7 +41,13 @@ impl<'k> KeptPaths<'k> {
         let groups = tables.keys().iter().map(|key| key.group);
         let groups = groups.chain(tables.pairs().iter().map(|pair| pair.group));
         let words: u64 = groups.map(|group| u64::from(group.row_len)).sum();
-        (words <= MAX_ROW_WORDS + (SHARED * tables.rows().len()) as u64).then_some(KeptPaths { tables, rows })
+        let keys = tables.keys().iter().map(|key| key.text);
+        let checks = tables.checks().iter().map(|check| check.pattern);
+        let steps = tables.steps().iter().map(|step| step.pattern);
+        let text: u64 = keys.chain(checks).chain(steps).map(|text| u64::from(text.len)).sum();
+        let is_bounded = words <= MAX_ROW_WORDS + (SHARED * tables.rows().len()) as u64
+            && text <= MAX_TEXT + (SHARED * tables.names.len()) as u64;
+        is_bounded.then_some(KeptPaths { tables, rows })
     }
 
     fn row(&self, old: u32) -> Option<u32> {
@@ -155,4 +164,36 @@ impl<'k> KeptPaths<'k> {
 
 fn is_empty(group: &GroupRecord) -> bool {
     group.row_len == 0 && group.check_len == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::super::PatternRecord;
+    use super::*;
+    use crate::builder::write_pack;
+    use crate::container::Section;
+    use crate::model::{Activation, Rule, RuleSet};
+    use crate::tables::Tables;
+    use crate::wire::{Record, StrRef};
+
+    #[test]
+    fn steps_that_all_name_much_text_are_said_anew() {
+        let mut rule = Rule::new("a", "");
+        rule.activation = Activation::Globs;
+        rule.description = "x".repeat(8192);
+        rule.globs = (0..4000).map(|number| format!("!{number}")).collect();
+        rule.globs.insert(0, "**".into());
+        let pack = write_pack(&RuleSet { rules: vec![rule], ..RuleSet::default() }).expect("in order");
+        let tables = Tables::check(&pack).expect("it was written");
+        assert!(KeptPaths::new(tables.path_tables(), &[0]).is_some());
+        let mut section = Section::Paths.bytes(&pack).to_vec();
+        let steps = section.len() - 4001 * PatternRecord::SIZE;
+        let offset = tables.names().find("xxx").expect("the description is there") as u32;
+        for step in section[steps..].chunks_exact_mut(PatternRecord::SIZE) {
+            PatternRecord { pattern: StrRef { offset, len: 8192 }, negated: 1 }.put(step);
+        }
+        assert!(KeptPaths::new(PathTables::new(&section, tables.names()), &[0]).is_none());
+    }
 }
