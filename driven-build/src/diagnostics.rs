@@ -416,9 +416,9 @@ impl Finding {
             Level::Allow => Title::NOTE,
         };
         let (message, hint, label) =
-            (printable(&self.message), printable(&self.hint), printable(&self.label));
+            (printable_line(&self.message), printable(&self.hint), printable_line(&self.label));
         let title = level.primary_title(message.as_str()).id(self.code.as_str());
-        let path = printable(&self.path().to_string_lossy());
+        let path = printable_line(&self.path().to_string_lossy());
         let mut group = match (&self.place, self.line_column()) {
             (Place::Text(..), Some((line, column))) if !self.is_shown => {
                 let origin = annotate_snippets::Origin::path(path).line(line).char_column(column);

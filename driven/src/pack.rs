@@ -448,9 +448,8 @@ impl<'a> Proved<LazyPack<'a>> {
 
 #[cfg(feature = "trust")]
 impl<'a> Verified<LazyPack<'a>> {
-    /// Proves all bodies, after the signature: first their digests, then that they are text. So nothing that nobody signed
-    /// is looked at, and a large pack is verified faster than by [`Pack::open`] and [`Pack::verify`], which go over
-    /// it twice.
+    /// Proves all bodies, after the signature: first their digests, then that they are text. So no body that nobody signed
+    /// is looked at; [`Pack::open`] and [`Pack::verify`] prove the same in the other order.
     ///
     /// ```
     /// # let key = driven_format::trust::SecretKey::from_seed(&[7; 32].into());

@@ -320,6 +320,17 @@ fn what_is_found_is_shown_in_the_open() {
 
 #[cfg(unix)]
 #[test]
+fn the_name_of_a_file_stays_in_its_line() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("rules/a\nerror[DRV001]: forged.md", "---\nglobs: [\n---\nText.\n");
+    let (out, err) = project.expect(1, &["validate", "rules"]);
+    let told = format!("{out}{err}");
+    assert!(told.contains("a<000A>error[DRV001]: forged.md"), "{told}");
+    assert!(!told.lines().any(|line| line.starts_with("error[DRV001]")), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
 fn hostile_files_are_told_of_in_bounded_memory() {
     let project = Project(tempfile::tempdir().unwrap());
     project.write("AGENTS.md", "Fine.\n");
