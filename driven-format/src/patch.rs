@@ -339,7 +339,8 @@ mod tests {
     use super::fields::Owner;
     use super::*;
     use crate::builder::write_pack;
-    use crate::model::{Activation, Rule, RuleSet};
+    use crate::model::{Activation, Persona, Rule, RuleSet, Step, StepKind, Workflow};
+    use alloc::string::String;
 
     /// Rules with every shape of glob, and shared names.
     fn rules() -> RuleSet {
@@ -371,7 +372,20 @@ mod tests {
             rule.find_outline(&rule.body.clone());
             set.rules.push(rule);
         }
+        set.personas =
+            ["critic", "writer"].map(|id| Persona { body: "Look.\n".into(), ..persona(id) }).into();
+        set.workflows = ["ship", "test"].map(|id| Workflow { body: "Go.\n".into(), ..workflow(id) }).into();
         set
+    }
+
+    fn persona(id: &str) -> Persona {
+        Persona { id: id.into(), traits: alloc::vec!["calm".into(), id.into()], ..Persona::default() }
+    }
+
+    fn workflow(id: &str) -> Workflow {
+        let step =
+            Step { kind: StepKind::Prompt, name: id.into(), text: "Do it.".into(), when: String::new() };
+        Workflow { id: id.into(), steps: alloc::vec![step], ..Workflow::default() }
     }
 
     /// Applies the patch between two sets; says whether what the base says of paths led there at once.
@@ -397,8 +411,15 @@ mod tests {
     #[test]
     fn paths_of_kept_rules_are_taken_over() {
         let base = rules();
-        let changes: [fn(&mut RuleSet, usize); 9] = [
+        let changes: [fn(&mut RuleSet, usize); 13] = [
             |set, row| set.rules[row].body.push_str("- Three.\n"),
+            |set, row| {
+                set.rules[row].body.push_str("- Three.\n");
+                set.manifest.version = 7;
+            },
+            |set, row| set.personas[row % 2].body.push_str("Twice.\n"),
+            |set, row| set.workflows[row % 2].body.push_str("Again.\n"),
+            |set, row| set.personas[row % 2].traits.push("new".into()),
             |set, row| drop(set.rules.remove(row)),
             |set, row| set.rules[row].globs = alloc::vec!["src/**/*.{ts,vue}".into(), "!**/x.ts".into()],
             |set, row| set.rules[row].priority = 7,

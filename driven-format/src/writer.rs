@@ -1088,6 +1088,38 @@ mod tests {
     }
 
     #[test]
+    fn names_that_come_in_order_are_copied_by_runs() {
+        let said: Vec<String> = (0..500).map(|number| format!("text-{number}")).collect();
+        let mut old = Names::default();
+        let places: Vec<StrRef> = said.iter().map(|text| old.intern(text)).collect();
+        let mut kept = Names::default();
+        kept.start_from(&old.text);
+        for (index, place) in places.iter().enumerate() {
+            if index == 100 {
+                kept.intern("something new");
+            }
+            if !(200..210).contains(&index) {
+                kept.keep(place.of(&old.text));
+            }
+        }
+        let ends = [(0, 100), (100, 200)].map(|(from, to)| places[to].offset - places[from].offset);
+        assert_eq!(kept.runs.iter().map(|run| run.len).collect::<Vec<_>>(), ends);
+        assert_eq!(kept.taken.len, old.text.len() as u32 - places[210].offset);
+        assert_eq!((kept.places.len(), kept.anew.len(), kept.slots.len()), (491, 1, 0));
+    }
+
+    #[test]
+    fn names_of_a_base_that_overlap_are_what_they_say() {
+        let base = "abcdefgh";
+        let mut kept = Names::default();
+        kept.start_from(base);
+        let texts = [&base[0..4], &base[2..6], &base[1..3], &base[4..8], &base[0..8]];
+        let places = texts.map(|text| kept.keep(text));
+        kept.copy_taken();
+        assert_eq!(places.map(|place| place.of(&kept.text)), texts);
+    }
+
+    #[test]
     fn names_of_a_base_in_any_order_are_found_by_their_text() {
         let said: Vec<String> = (0..500).map(|number| format!("text-{number}")).collect();
         let mut old = Names::default();
