@@ -8,10 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use driven::{Capabilities, Capability, PublicKey};
 use driven_build::read_key;
-use driven_format::trust::{RootChain, SecretKey, parse_time, read_signature};
+use driven_format::trust::{RootChain, SecretKey, parse_time, read_signature, render_time};
 
 use crate::Failure;
 use crate::confine::{self, Limits, Profile, Sockets};
+use crate::output::Output;
 
 /// The longest key, root or timestamp that is read, in bytes.
 const MAX_TEXT: u64 = (1 << 20) + 1;
@@ -173,6 +174,17 @@ pub(crate) fn now() -> Result<u64, Failure> {
     since
         .map(|since| since.as_secs())
         .map_err(|_| Failure::new("clock", "the clock is before 1970").hint("set it"))
+}
+
+/// Says so when what is signed has ended to hold before; 0 is never.
+pub(crate) fn note_expired(expires: u64, output: &mut Output) -> Result<(), Failure> {
+    if expires != 0 && expires <= now()? {
+        let when = render_time(expires);
+        output.note(&format!(
+            "warning: this expired on {when}, and is refused; `--expires` takes another date"
+        ));
+    }
+    Ok(())
 }
 
 /// A time: `2027-01-31`, `2027-01-31T12:00:00Z`.

@@ -8,7 +8,7 @@ use driven_format::{Tables, file_hash};
 use serde_json::json;
 
 use crate::files::{self, Kind};
-use crate::keys::{SignerArguments, expiry};
+use crate::keys::{SignerArguments, expiry, note_expired};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -78,6 +78,7 @@ impl Sign {
             let (public, signature) = (signer.public_key(), signer.sign(&tables.statement(expires))?);
             signed = add_signature(&tables, &trust::Signer::Made(&public, signature), expires)?;
         }
+        note_expired(Tables::check(&signed)?.expires().unwrap_or(0), output)?;
         let out = self.output.as_ref().unwrap_or(&self.file);
         if self.detached {
             files::write(out, &detach(&Tables::check(&signed)?), &Kind::Detached)?;

@@ -13,7 +13,9 @@ use driven_format::trust::{
 };
 use serde_json::{Value, json};
 
-use crate::keys::{Signer, SignerArguments, expiry, now, read_public, read_root, read_text, time};
+use crate::keys::{
+    Signer, SignerArguments, expiry, note_expired, now, read_public, read_root, read_text, time,
+};
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
 
@@ -400,6 +402,7 @@ impl Change {
 
     fn write(&self, mut root: Root, settings: &Settings, output: &mut Output) -> Outcome {
         settings.apply(&mut root);
+        note_expired(root.expires, output)?;
         let waiting = SignedRoot::new(&root)?;
         let next = next_of(&self.root);
         if next.exists() {
@@ -489,7 +492,12 @@ impl Stamp {
             expires: self.expires,
             pack: manifest.name().into(),
         };
-        let mut signed = SignedTimestamp::new(&timestamp)?;
+        note_expired(timestamp.expires, output)?;
+        let mut signed = SignedTimestamp::new(&timestamp).map_err(|err| {
+            let failure = Failure::from(err);
+            let is_order = timestamp.issued >= timestamp.expires;
+            if is_order { failure.hint("`--expires` takes a later date") } else { failure }
+        })?;
         for signer in self.signers.named_or_environment()? {
             let signature = signer.sign(signed.signed_bytes())?;
             signed.add_signature(&signer.public_key(), signature)?;

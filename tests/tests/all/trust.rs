@@ -270,6 +270,26 @@ fn renewed_signatures_keep_their_expiry() {
 }
 
 #[test]
+fn what_is_signed_for_a_time_that_has_passed_is_said_to_be_refused() {
+    let project = rooted();
+    let says = |arguments: &[&str]| {
+        let expired = project.expect(0, arguments).1.contains("warning: this expired on 2001-01-31");
+        assert!(expired, "{arguments:?}");
+    };
+    let past = ["--expires", "2001-01-31"];
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let stamp = ["trust", "timestamp", "rules.drv", "--root", "trust.root", "-o", "rules.stamp"];
+    let stamp = [&stamp[..], &["--key", "stamp.key"], &past].concat();
+    assert!(project.expect(2, &stamp).1.contains("hint: `--expires` takes a later date"));
+    says(&[&stamp[..], &["--issued", "2001-01-01"]].concat());
+    says(&[&["sign", "rules.drv"][..], &both, &past].concat());
+    says(&[&["trust", "add", "trust.root", "stamp.pub"][..], &both, &past].concat());
+    let (_, err) =
+        project.expect(0, &["sign", "rules.drv", "--renew", "--expires", "never", "--key", "bob.key"]);
+    assert!(!err.contains("expired"), "{err}");
+}
+
+#[test]
 fn a_revoked_key_seen_once_stays_revoked_for_a_reader_with_state() {
     let project = rooted();
     fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
