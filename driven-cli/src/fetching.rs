@@ -14,7 +14,7 @@ use driven::{Pack, SharedPack};
 use crate::Failure;
 use crate::keys::{now, read_public, read_root};
 use crate::output::Output;
-use crate::trusted::{Asked, By, FIRST_USE};
+use crate::trusted::{Asked, By, FIRST_USE, first_or_read};
 
 /// The arguments of commands that fetch.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Fetching {
     /// Refuse what is older than what was seen before, and write down what is seen, in this file
     #[arg(long, value_name = "FILE", requires = "root")]
     state: Option<PathBuf>,
+    /// Ask for the timestamp that lies beside the pack, and keep the newest in this file
+    #[arg(long, value_name = "FILE", requires = "root")]
+    timestamp: Option<PathBuf>,
     /// Take this version although a newer one is here, or was seen
     #[arg(long, value_name = "VERSION")]
     accept_version: Option<u64>,
@@ -68,6 +71,7 @@ pub(crate) struct Gate {
 /// Whence the timestamp comes, where one is asked for, and the newest that was let in.
 struct Timestamps {
     updates: Updates,
+    is_asked: bool,
     newest: Option<SignedTimestamp>,
 }
 
@@ -83,8 +87,9 @@ impl Fetching {
     /// Who lets packs in where `held` is what is here.
     pub(crate) fn gate(&self, held: Option<&SharedPack>) -> Result<Gate, Failure> {
         let asked = if self.accept_unsigned { None } else { Some(self.asked()?) };
+        let is_asked = asked.as_ref().is_some_and(|asked| asked.timestamp_file.is_some());
         let newest = asked.as_ref().and_then(|asked| asked.timestamp.clone());
-        let timestamps = Mutex::new(Timestamps { updates: self.updates()?, newest });
+        let timestamps = Mutex::new(Timestamps { updates: self.updates()?, is_asked, newest });
         let newest = Mutex::new(held.map(|held| held.as_pack().manifest().version()));
         let accept_version = self.accept_version;
         Ok(Gate { asked, accept_version, newest, snapshots: None, timestamps })
@@ -95,7 +100,7 @@ impl Fetching {
             (Some(key), _) => By::Key(read_public(key)?),
             (None, Some(root)) => By::Root(read_root(root)?),
             (None, None) => {
-                return match Asked::of_project(Path::new("."))? {
+                return match Asked::of_project_or_first(Path::new("."))? {
                     Some(asked) => Ok(Asked { accept_version: self.accept_version, ..asked }),
                     None => Err(Failure::new("no-trust", "nobody is named whose packs are taken").hint(
                         "give `--key` or `--root`, or [trust] in driven.toml; `--accept-unsigned` takes any",
@@ -106,8 +111,8 @@ impl Fetching {
         Ok(Asked {
             by,
             name: None,
-            timestamp: None,
-            timestamp_file: None,
+            timestamp: self.timestamp.as_ref().map_or(Ok(None), |file| first_or_read(file))?,
+            timestamp_file: self.timestamp.clone(),
             state: self.state.clone(),
             accept_version: self.accept_version,
             allow_capped: false,
@@ -223,12 +228,15 @@ impl Gate {
 }
 
 impl Timestamps {
-    /// The timestamp that is served and its text, where it is newer than the one that a project has.
+    /// The timestamp that is served and its text, where one is asked for and it is newer than the one that is here.
     fn newer(&mut self) -> Result<Option<(SignedTimestamp, String)>, driven::Error> {
-        let Some(newest) = &self.newest else { return Ok(None) };
+        if !self.is_asked {
+            return Ok(None);
+        }
         let Some(text) = self.updates.timestamp()? else { return Ok(None) };
         let timestamp = SignedTimestamp::read(&text)?;
-        let is_newer = timestamp.timestamp().issued > newest.timestamp().issued;
+        let issued = timestamp.timestamp().issued;
+        let is_newer = self.newest.as_ref().is_none_or(|newest| issued > newest.timestamp().issued);
         Ok(is_newer.then_some((timestamp, text)))
     }
 }

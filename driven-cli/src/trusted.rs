@@ -23,7 +23,7 @@ pub(crate) struct Asked {
     pub(crate) by: By,
     pub(crate) name: Option<String>,
     pub(crate) timestamp: Option<SignedTimestamp>,
-    /// Where the timestamp of a project lies.
+    /// Where the timestamp that is asked for is kept.
     pub(crate) timestamp_file: Option<PathBuf>,
     pub(crate) state: Option<PathBuf>,
     pub(crate) accept_version: Option<u64>,
@@ -49,7 +49,7 @@ fn project_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
     read_timestamp(path).map_err(|failure| {
         if missing {
             failure.hint(format!(
-                "[trust] in {PROJECT_FILE} names it: fetch the first one from where the pack is served, as `NAME/timestamp`"
+                "[trust] in {PROJECT_FILE} names it: `driven pull` brings the first one with the pack"
             ))
         } else {
             failure
@@ -57,9 +57,26 @@ fn project_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
     })
 }
 
+/// A timestamp that is kept, if there is one yet: the first comes from where the pack is served.
+pub(crate) fn first_or_read(path: &Path) -> Result<Option<SignedTimestamp>, Failure> {
+    if path.exists() { read_timestamp(path).map(Some) } else { Ok(None) }
+}
+
 impl Asked {
     /// What `[trust]` of the `driven.toml` in `root`, or the nearest above it, asks for; nothing when it has none.
     pub(crate) fn of_project(root: &Path) -> Result<Option<Self>, Failure> {
+        Asked::read(root, |file| project_timestamp(file).map(Some))
+    }
+
+    /// The same for who fetches: the first timestamp is still to come.
+    pub(crate) fn of_project_or_first(root: &Path) -> Result<Option<Self>, Failure> {
+        Asked::read(root, first_or_read)
+    }
+
+    fn read(
+        root: &Path,
+        timestamp_in: impl Fn(&Path) -> Result<Option<SignedTimestamp>, Failure>,
+    ) -> Result<Option<Self>, Failure> {
         let root = &project_of(root);
         let Some(trust) = ProjectSettings::load(root)?.trust else { return Ok(None) };
         let TrustSettings { key, root: root_file, name, state, timestamp, allow_capped, grant: _ } = trust;
@@ -73,7 +90,7 @@ impl Asked {
         Ok(Some(Asked {
             by,
             name,
-            timestamp: timestamp.as_ref().map(|file| project_timestamp(&root.join(file))).transpose()?,
+            timestamp: timestamp.as_ref().map_or(Ok(None), |file| timestamp_in(&root.join(file)))?,
             timestamp_file: timestamp.map(|file| root.join(file)),
             state: state.map(|file| root.join(file)),
             accept_version: None,
@@ -93,6 +110,9 @@ impl Asked {
         }
         if let Some(version) = self.accept_version {
             policy = policy.accept_version(version);
+        }
+        if self.timestamp_file.is_some() {
+            policy = policy.require_timestamp();
         }
         if let Some(timestamp) = &self.timestamp {
             policy = policy.timestamp(timestamp);

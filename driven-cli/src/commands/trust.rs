@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use driven::durable;
 use driven_build::{printable, write_if_changed};
-use driven_format::Tables;
 use driven_format::trust::{
     Recovery, Revocation, Role, Root, RootChain, RootKey, SignedRoot, SignedTimestamp, Timestamp, render_time,
 };
+use driven_format::{Digest, Tables};
 use serde_json::{Value, json};
 
 use crate::keys::{
@@ -65,15 +65,15 @@ struct Change {
     root: PathBuf,
     #[command(flatten)]
     signers: SignerArguments,
-    /// Copies of ROOT.next that others signed
+    /// A copy of ROOT.next that somebody else signed; may be given again
     #[arg(long, value_name = "FILE")]
     merge: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 struct Listed {
-    /// What the keys may sign: root, packs, timestamp
-    #[arg(long = "role", value_name = "ROLE", value_parser = role, default_values = ["root", "packs", "timestamp"])]
+    /// What the keys may sign, joined by commas: root, packs, timestamp
+    #[arg(long = "role", value_name = "ROLES", value_parser = role, value_delimiter = ',', default_value = "root,packs")]
     roles: Vec<Role>,
 }
 
@@ -182,7 +182,7 @@ struct Stamp {
 
 #[derive(Debug, Args)]
 struct Show {
-    /// The root file
+    /// The root file, or a change that waits: ROOT.next
     root: PathBuf,
 }
 
@@ -260,16 +260,18 @@ impl Trust {
                 let waiting = read_waiting(&next)?;
                 change.refuse_stale(&waiting, &next)?;
                 let signers = match &change.merge[..] {
-                    [] => change.signers.named_or_environment()?,
-                    _ => change.signers.named()?,
+                    [] => change.signers.named_or_environment(),
+                    _ => change.signers.named(),
                 };
+                // Who names no key yet wants to see what there is to sign.
+                let signers = signers.or_else(|failure| change.tell(&waiting, output).and(Err(failure)))?;
                 change.finish(waiting, &signers, output)
             }
             TrustCommand::Update(update) => update.run(output),
             TrustCommand::Timestamp(stamp) => stamp.run(output),
             TrustCommand::Show(show) => {
-                let chain = read_root(&show.root)?;
-                output.either(&describe(&chain), || text(&chain));
+                let (chain, roots) = show.read()?;
+                output.either(&describe(&chain, &roots), || text(&chain, &roots));
                 Ok(Exit::Clean)
             }
         }
@@ -319,6 +321,15 @@ fn list(root: &mut Root, files: &[PathBuf], roles: &[Role]) -> Result<(), Failur
         root.keys.push(RootKey { key, roles: roles.clone(), name });
     }
     Ok(())
+}
+
+/// A line of a root; behind one of a key its fingerprint, which is what people compare.
+fn with_fingerprint(line: &str, keys: &[RootKey]) -> String {
+    let is = |one: &&RootKey| line.starts_with(&format!("key {} ", Digest(one.key.to_bytes())));
+    match keys.iter().find(is) {
+        Some(one) => format!("{line}, fingerprint {}", one.key.fingerprint()),
+        None => line.into(),
+    }
 }
 
 /// The key with a name, a key id or a fingerprint.
@@ -385,17 +396,20 @@ impl Change {
 
     /// What a change changes, for whoever is about to sign it.
     fn tell(&self, waiting: &SignedRoot, output: &mut Output) -> Result<(), Failure> {
+        let mut keys = waiting.root().keys.clone();
         let before = if waiting.root().version > 1 {
-            String::from_utf8_lossy(read_root(&self.root)?.newest().signed_bytes()).into_owned()
+            let chain = read_root(&self.root)?;
+            keys.extend_from_slice(&chain.newest().root().keys);
+            String::from_utf8_lossy(chain.newest().signed_bytes()).into_owned()
         } else {
             String::new()
         };
         let after = String::from_utf8_lossy(waiting.signed_bytes()).into_owned();
         for line in before.lines().filter(|line| !after.lines().any(|other| other == *line)) {
-            output.note(&printable(&format!("- {line}")));
+            output.note(&printable(&format!("- {}", with_fingerprint(line, &keys))));
         }
         for line in after.lines().filter(|line| !before.lines().any(|other| other == *line)) {
-            output.note(&printable(&format!("+ {line}")));
+            output.note(&printable(&format!("+ {}", with_fingerprint(line, &keys))));
         }
         Ok(())
     }
@@ -518,8 +532,30 @@ impl Stamp {
     }
 }
 
-fn describe(chain: &RootChain) -> Value {
-    let roots = chain.roots().iter().map(|one| {
+impl Show {
+    /// The chain and its versions, or the one that waits in the file.
+    fn read(&self) -> Result<(Digest, Vec<SignedRoot>), Failure> {
+        let chain = read_root(&self.root).map_err(|failure| {
+            let next = next_of(&self.root);
+            if !self.root.exists() && next.exists() {
+                failure.hint(format!("a change waits for signatures: `driven trust show {}`", next.display()))
+            } else {
+                failure
+            }
+        });
+        match chain {
+            Ok(chain) => Ok((chain.newest().chain(), chain.roots().to_vec())),
+            Err(_) if self.root.extension().is_some_and(|ending| ending == "next") => {
+                let waiting = read_waiting(&self.root)?;
+                Ok((waiting.chain(), vec![waiting]))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+fn describe(chain: &Digest, roots: &[SignedRoot]) -> Value {
+    let roots = roots.iter().map(|one| {
         let root = one.root();
         let keys = root.keys.iter().map(|key| {
             json!({ "name": key.name, "key_id": key.key.id().to_string(),
@@ -545,12 +581,12 @@ fn describe(chain: &RootChain) -> Value {
             "signed_by": one.signatures().iter().map(|one| one.key.to_string()).collect::<Vec<_>>(),
         })
     });
-    json!({ "chain": chain.newest().chain().to_string(), "roots": roots.collect::<Vec<_>>() })
+    json!({ "chain": chain.to_string(), "roots": roots.collect::<Vec<_>>() })
 }
 
-fn text(chain: &RootChain) -> String {
-    let mut text = format!("chain {}\n", chain.newest().chain());
-    for one in chain.roots() {
+fn text(chain: &Digest, roots: &[SignedRoot]) -> String {
+    let mut text = format!("chain {chain}\n");
+    for (index, one) in roots.iter().enumerate() {
         let root = one.root();
         let expires = if root.expires == 0 { "never expires".into() } else { render_time(root.expires) };
         // Writing to a String can't fail.
@@ -579,6 +615,15 @@ fn text(chain: &RootChain) -> String {
                 one.root
             );
         }
+        // Whoever is on the way out is listed in the version before.
+        let listed: Vec<&RootKey> =
+            roots[index.saturating_sub(1)..=index].iter().flat_map(|one| &one.root().keys).collect();
+        let by = one.signatures().iter().map(|signature| {
+            let key = listed.iter().find(|listed| listed.key.id() == signature.key);
+            key.map_or_else(|| signature.key.to_string(), |key| printable(&key.name))
+        });
+        let by: Vec<String> = by.collect();
+        let _ = writeln!(text, "  signed by {}", if by.is_empty() { "nobody".into() } else { by.join(", ") });
     }
     text
 }

@@ -362,7 +362,10 @@ impl<'t> Policy<'t> {
         let name = pack.manifest().name();
         let (Some(timestamp), Some(chain)) = (self.timestamp, self.chain) else {
             if self.asks_timestamp || self.timestamp.is_some() {
-                let text = "a timestamp is asked for, with a root to judge it by";
+                let text = match self.chain {
+                    Some(_) => "a timestamp is asked for, and there is none",
+                    None => "a timestamp is asked for, and there is no root to judge it by",
+                };
                 return story.tell("P9", Err(Error::new(ErrorKind::Timestamp, text)));
             }
             return story.tell("P9", Ok((Held::Passed, "no timestamp".into())));

@@ -351,7 +351,9 @@ impl SignedRoot {
 
     /// Signed by the threshold `root` of a root.
     fn check_by(&self, root: &Root) -> Result<Vec<KeyId>, Error> {
-        let what = format!("root {}", self.root.version);
+        let (own, other) = (self.root.version, root.version);
+        let what =
+            if own == other { format!("root {own}") } else { format!("root {own}, as root {other} asks,") };
         root.signers(Role::Root).check(&what, self.text.as_bytes(), &self.signatures)
     }
 

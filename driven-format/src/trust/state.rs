@@ -162,7 +162,11 @@ impl State {
         let seen = self.timestamps.get(&(said.chain.0, said.pack.clone())).filter(|seen| !recovered(seen));
         let Some(seen) = seen else { return Ok(()) };
         if said.issued < seen.issued {
-            let text = format!("a timestamp issued on {} was seen before this one", render_time(seen.issued));
+            let text = format!(
+                "a timestamp issued on {} was seen before this one; if a stolen key made it, a root that says \
+                 `recover` forgets it",
+                render_time(seen.issued)
+            );
             return Err(Error::new(ErrorKind::RolledBack, text));
         }
         if said.issued == seen.issued && timestamp.digest() != seen.digest {

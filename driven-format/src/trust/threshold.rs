@@ -9,6 +9,9 @@ use super::text::TextSignature;
 use crate::error::{Error, ErrorKind};
 use crate::wire::Digest;
 
+/// How many keys an error names.
+const SHOWN: usize = 8;
+
 /// The keys that count for something, and how many of them must sign.
 #[derive(Clone, Debug)]
 pub(super) struct Signers {
@@ -53,20 +56,24 @@ impl Signers {
             self.revoked.iter().any(|fingerprint| fingerprint.0.starts_with(&signature.key.0))
         };
         let (found, asked) = (good.len(), self.threshold);
+        let missing = self.keys.iter().filter(|(key, _)| !good.contains(&key.id()));
+        let missing: Vec<String> = missing.take(SHOWN).map(|(key, name)| shown(key.id(), name)).collect();
+        let missing = missing.join(" or ");
         if let Some(revoked) = signatures.iter().find(gone) {
             let text = format!(
-                "{what} is signed by {}, which was revoked; {found} of {asked} keys are left",
+                "{what} is signed by {}, which was revoked; {found} of {asked} keys are left, missing is {missing}",
                 revoked.key
             );
             return Error::new(ErrorKind::Revoked, text);
         }
         if found > 0 {
-            let text = format!("{what} is signed by {found} of the {asked} keys that it needs");
+            let text = format!(
+                "{what} is signed by {found} of the {asked} keys that it needs, missing is {missing}"
+            );
             return Error::new(ErrorKind::TooFewKeys, text);
         }
-        let by: Vec<String> = signatures.iter().take(8).map(|signature| signature.key.to_string()).collect();
-        let known: Vec<String> = self.keys.iter().map(|(key, name)| shown(key.id(), name)).collect();
-        let text = format!("{what} is signed by {}, not by {}", by.join(", "), known.join(" or "));
+        let by: Vec<String> = signatures.iter().take(SHOWN).map(|one| one.key.to_string()).collect();
+        let text = format!("{what} is signed by {}, not by {missing}", by.join(", "));
         Error::new(ErrorKind::UnknownKey, text)
     }
 }

@@ -244,6 +244,24 @@ fn a_change_that_waits_is_shown_and_goes_on_from_the_chain_alone() {
 }
 
 #[test]
+fn whoever_signs_a_change_sees_it_first() {
+    let project = rooted();
+    let add = ["trust", "add", "trust.root", "stamp.pub", "--role", "packs,timestamp", "--key", "alice.key"];
+    let (out, _) = project.expect(0, &add);
+    assert!(out.contains("as root 1 asks") || out.contains("1 of the 2 keys that it needs"), "{out}");
+    assert!(out.contains("(bob)") && out.contains("(carol)") && !out.contains("(alice)"), "{out}");
+    let stamp = project.json(0, &["key", "show", "stamp.pub"])["fingerprint"].as_str().unwrap().to_owned();
+    let (out, _) = project.expect(0, &["trust", "show", "trust.root.next"]);
+    assert!(out.contains(&format!("{stamp} stamp (packs, timestamp)")), "{out}");
+    assert!(out.contains("timestamp: 1 of 1") && out.contains("signed by alice\n"), "{out}");
+    let (_, err) = project.expect(2, &["trust", "sign", "trust.root"]);
+    assert!(err.contains("+ key ") && err.contains(&format!(" stamp, fingerprint {stamp}")), "{err}");
+    fs::rename(project.path("trust.root"), project.path("gone")).unwrap();
+    let (_, err) = project.expect(2, &["trust", "show", "trust.root"]);
+    assert!(err.contains("`driven trust show trust.root.next`"), "{err}");
+}
+
+#[test]
 fn a_part_of_a_chain_is_no_root() {
     let project = rooted();
     let both = ["--key", "alice.key", "--key", "bob.key"];
@@ -308,8 +326,7 @@ fn a_revoked_key_seen_once_stays_revoked_for_a_reader_with_state() {
 fn a_timestamp_says_what_is_current() {
     let project = rooted();
     let both = ["--key", "alice.key", "--key", "bob.key"];
-    let add =
-        ["trust", "add", "trust.root", "stamp.pub", "--role", "timestamp", "--role-threshold", "timestamp=1"];
+    let add = ["trust", "add", "trust.root", "stamp.pub", "--role", "timestamp"];
     project.expect(0, &[&add[..], &both].concat());
     project.expect(0, &["sign", "rules.drv", "--key", "alice.key", "--expires", "2030-01-31"]);
     project.expect(0, &["sign", "rules.drv", "--key", "bob.key"]);
@@ -355,12 +372,11 @@ fn who_signs_at_once_loses_no_signature_and_no_change() {
     assert!(text.contains("dave") && text.contains("stamp"), "{text}");
 }
 
-#[test]
-fn who_follows_is_told_when_what_is_here_is_good_no_more() {
+/// Two versions signed by the threshold, each with a timestamp that says that it is current.
+fn stamped() -> Project {
     let project = rooted();
     let both = ["--key", "alice.key", "--key", "bob.key"];
-    let add =
-        ["trust", "add", "trust.root", "stamp.pub", "--role", "timestamp", "--role-threshold", "timestamp=1"];
+    let add = ["trust", "add", "trust.root", "stamp.pub", "--role", "timestamp"];
     project.expect(0, &[&add[..], &both].concat());
     for version in ["1", "2"] {
         project.write("rules/pack.toml", format!("name = \"demo\"\nversion = {version}\n"));
@@ -371,6 +387,37 @@ fn who_follows_is_told_when_what_is_here_is_good_no_more() {
         let told = ["trust", "timestamp", &pack, "--root", "trust.root", "--key", "stamp.key", "-o", &stamp];
         project.expect(0, &[&told[..], &["--issued", &issued, "--expires", "2999-01-01"]].concat());
     }
+    project
+}
+
+#[test]
+fn who_pulls_gets_the_first_timestamp_and_goes_by_the_newest() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    let read = |file: &str| fs::read_to_string(project.path(file)).ok();
+    let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--state", "seen"];
+    let pull = [&pull[..], &["--timestamp", "own.stamp"]].concat();
+    project.expect(0, &["publish", "site", "1.drv"]);
+    assert!(project.expect(2, &pull).1.contains("a timestamp is asked for, and there is none"));
+    assert!(!project.path("own.drv").exists() && !project.path("own.stamp").exists());
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    project.expect(0, &pull);
+    assert_eq!(read("own.stamp"), read("1.stamp"));
+    assert!(read("seen").unwrap().contains("\ntimestamp "));
+    // Somebody keeps the newer pack back, and not what tells of it.
+    fs::copy(project.path("2.stamp"), project.path("site/demo/timestamp")).unwrap();
+    assert!(project.expect(2, &pull).1.contains("version 2 is current by the timestamp; the pack is older"));
+    project.expect(0, &["publish", "site", "2.drv", "--timestamp", "2.stamp"]);
+    project.expect(0, &pull);
+    assert_eq!((read("own.stamp"), read("own.drv").is_none()), (read("2.stamp"), true));
+    project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"project.stamp\"\n");
+    project.expect(0, &["pull", &address]);
+    assert_eq!(read("project.stamp"), read("2.stamp"));
+}
+
+#[test]
+fn who_follows_is_told_when_what_is_here_is_good_no_more() {
+    let project = stamped();
     let (_, err) = project.expect(2, &["publish", "site", "1.drv", "--timestamp", "2.stamp"]);
     assert!(err.contains("2.stamp: it is about version 2 of `demo`, and the pack is version 1"), "{err}");
     project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
