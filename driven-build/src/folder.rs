@@ -13,6 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::diagnostics::printable;
 use crate::error::{Error, Result};
 use crate::settings::PACK_FILE;
+use crate::write::unused_beside;
 
 /// Writes a model as a new folder of source files, with its `pack.toml`. Gives what was written.
 ///
@@ -26,8 +27,10 @@ pub fn write_folder(set: &RuleSet, folder: &Path) -> Result<Vec<PathBuf>> {
     if folder.file_name().is_none() {
         return Err(Error::setup("expected the name of a folder"));
     }
-    let staged = folder.with_file_name(format!(".driven-{}.tmp", std::process::id()));
-    let written = write_files(&staged, &files)
+    let staged = unused_beside(folder);
+    let made = fs::create_dir(&staged).map_err(|err| Error::io(folder, err));
+    let written = made
+        .and_then(|()| write_files(&staged, &files))
         .and_then(|()| fs::rename(&staged, folder).map_err(|err| Error::io(folder, err)));
     if let Err(err) = written {
         // Nothing more can be done about what was staged than to try.
@@ -38,7 +41,6 @@ pub fn write_folder(set: &RuleSet, folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn write_files(root: &Path, files: &[(String, String)]) -> Result<()> {
-    fs::create_dir(root).map_err(|err| Error::io(root, err))?;
     for (name, text) in files {
         let path = root.join(name);
         let shown = Path::new(name);

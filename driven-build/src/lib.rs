@@ -64,4 +64,4 @@ pub use sign::{read_key, sign_pack};
 pub use source::{RuleSource, nfc};
 #[cfg(feature = "watch")]
 pub use watch::{Reload, Watch, watch};
-pub use write::{write_if_changed, write_with};
+pub use write::{write_if_changed, write_whole};

@@ -44,7 +44,7 @@ impl KeySource {
     pub(crate) fn sign(&self, pack: Vec<u8>) -> Result<Vec<u8>> {
         let Some(file) = self.file() else { return Ok(pack) };
         let key = match self {
-            KeySource::Development(_) => read_open_key(&file)?,
+            KeySource::Development(_) => open_key(&file)?.0,
             KeySource::Environment(_) => read_key(&file)?,
         };
         sign_pack(&pack, &key, 0)
@@ -57,16 +57,16 @@ impl KeySource {
 /// A file that can't be read, that others may read (Unix), or that holds no Ed25519 key.
 pub fn read_key(file: &Path) -> Result<SecretKey> {
     // First whether it is one: a public key may well be read by all.
-    let key = read_open_key(file)?;
-    refuse_open(file)?;
+    let (key, opened) = open_key(file)?;
+    refuse_open(file, &opened)?;
     Ok(key)
 }
 
 #[cfg(unix)]
-fn refuse_open(file: &Path) -> Result<()> {
+fn refuse_open(file: &Path, opened: &fs::File) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
-    let mode = fs::metadata(file).map_err(|err| Error::io(file, err))?.permissions().mode();
+    let mode = opened.metadata().map_err(|err| Error::io(file, err))?.permissions().mode();
     let others = mode & 0o077;
     if others == 0 {
         return Ok(());
@@ -79,16 +79,18 @@ fn refuse_open(file: &Path) -> Result<()> {
 /// Other systems say in other ways who may read a file; nothing is asked of it there.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]
-fn refuse_open(_: &Path) -> Result<()> {
+fn refuse_open(_: &Path, _: &fs::File) -> Result<()> {
     Ok(())
 }
 
-fn read_open_key(file: &Path) -> Result<SecretKey> {
-    let mut pem = Zeroizing::new(Vec::with_capacity(MAX_KEY as usize));
-    let read = fs::File::open(file).and_then(|file| file.take(MAX_KEY).read_to_end(&mut pem));
-    read.map_err(|err| Error::io(file, err))?;
+/// Reads a key, and gives the file as well.
+fn open_key(file: &Path) -> Result<(SecretKey, fs::File)> {
+    let opened = fs::File::open(file).map_err(|err| Error::io(file, err))?;
+    // All at once: what grows leaves copies behind.
+    let mut pem = Zeroizing::new(Vec::with_capacity(MAX_KEY as usize + 1));
+    (&opened).take(MAX_KEY).read_to_end(&mut pem).map_err(|err| Error::io(file, err))?;
     let pem = std::str::from_utf8(&pem).unwrap_or_default();
-    SecretKey::from_pem(pem).map_err(|err| Error::in_file(file, err))
+    Ok((SecretKey::from_pem(pem).map_err(|err| Error::in_file(file, err))?, opened))
 }
 
 /// Signs the bytes of a pack; `expires` in seconds since 1970, 0 for never.

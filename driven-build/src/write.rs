@@ -1,6 +1,7 @@
 //! Files that are written whole or not at all.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,29 +18,23 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::read(&target).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
-    write_with(&target, bytes, |_| Ok(())).map(|()| true)
+    write_whole(&target, bytes).map(|()| true)
 }
 
-/// Writes `bytes` to `path` as [`write_if_changed`]; `prepare` may set permissions before anything is in the file.
+/// Writes `bytes` to `path` as [`write_if_changed`], also when it has them already.
 ///
 /// A file that is replaced keeps its permissions.
 ///
 /// # Errors
 /// What the file system says; `path` then has what it had before.
-pub fn write_with(
-    path: &Path,
-    bytes: &[u8],
-    prepare: impl FnOnce(&fs::File) -> io::Result<()>,
-) -> io::Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = regular_target(path)?;
-    // A short name: the file's own may be as long as the file system allows.
-    let beside = target.with_file_name(format!(".driven-{}.tmp", std::process::id()));
+    let beside = unused_beside(&target);
     let keep = |file: &fs::File| match fs::metadata(&target) {
         Ok(old) => file.set_permissions(old.permissions()),
         Err(_) => Ok(()),
     };
-    let written = write_new(&beside, bytes, |file| keep(file).and_then(|()| prepare(file)))
-        .and_then(|()| fs::rename(&beside, &target));
+    let written = write_new(&beside, bytes, keep).and_then(|()| fs::rename(&beside, &target));
     if written.is_err() {
         // Nothing more can be done about the file beside it than to try.
         let _ = fs::remove_file(&beside);
@@ -67,8 +62,17 @@ fn regular_target(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn write_new(path: &Path, bytes: &[u8], prepare: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
+    let mut file = fs::File::create_new(path)?;
     prepare(&file)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// A name that nobody else has in the folder of `path`: another process may write there too, and its number may be the same
+/// in another container; and nobody can have put a link there beforehand.
+///
+/// It is short, since the file's own may be as long as the file system allows.
+pub(crate) fn unused_beside(path: &Path) -> PathBuf {
+    let random = RandomState::new().hash_one(std::process::id());
+    path.with_file_name(format!(".driven-{random:016x}.tmp"))
 }

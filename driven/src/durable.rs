@@ -11,10 +11,21 @@ use crate::error::Error;
 /// Takes the lock beside `path`, and waits for it; it ends when it is dropped, or when the process ends, however it
 /// does.
 pub fn lock(path: &Path) -> Result<File, Error> {
-    let lock = File::options().create(true).truncate(false).write(true).open(path);
-    let lock = lock.map_err(|err| Error::io(path, err))?;
+    let lock = open_lock(path).map_err(|err| Error::io(path, err))?;
     lock.lock().map_err(|err| Error::io(path, err))?;
     Ok(lock)
+}
+
+/// Opens a file to lock, and makes it where there is none. A link is not followed: the folder may come from elsewhere.
+fn open_lock(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    if fs::symlink_metadata(path)?.is_file() {
+        return File::options().write(true).open(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file, so it can't be locked"))
 }
 
 /// Takes the file at `path` itself, for whoever reads it and puts another in its place; waits for whoever has it, and then
@@ -85,8 +96,20 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(format!("{name}{ending}"))
 }
 
+/// Makes a file. What a run that was killed left there goes, and so does a link, which somebody else may have put there to
+/// have another file overwritten.
+fn create_anew(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            File::create_new(path)
+        }
+        made => made,
+    }
+}
+
 fn write_new(path: &Path, fill: impl FnOnce(&mut io::BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let mut file = io::BufWriter::with_capacity(1 << 16, File::create(path)?);
+    let mut file = io::BufWriter::with_capacity(1 << 16, create_anew(path)?);
     fill(&mut file)?;
     file.flush()?;
     file.get_ref().sync_all()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use driven_build::{PACK_FILE, PROJECT_FILE, write_with};
+use driven_build::{PACK_FILE, PROJECT_FILE, write_whole};
 use serde_json::json;
 
 use crate::output::Output;
@@ -60,7 +60,7 @@ impl Init {
                 output.note(&format!("kept {}", path.display()));
                 continue;
             }
-            write_with(&path, text.as_bytes(), |_| Ok(())).map_err(|err| Failure::io(&path, &err))?;
+            write_whole(&path, text.as_bytes()).map_err(|err| Failure::io(&path, &err))?;
             written.push(path.to_string_lossy().into_owned());
         }
         output.either(&json!({ "written": written }), || written.join("\n"));

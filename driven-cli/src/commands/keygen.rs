@@ -1,10 +1,9 @@
 //! `driven keygen`
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use driven_build::write_with;
 use driven_format::trust::SecretKey;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -45,11 +44,9 @@ impl Keygen {
             .map_err(|err| Failure::new("random", format!("no randomness to be had: {err}")))?;
         let key = SecretKey::from_seed(&seed);
         let pem = key.to_pem();
-        let written = write_unnamed(&private, pem.as_bytes())
-            .unwrap_or_else(|| write_with(&private, pem.as_bytes(), only_for_owner));
-        written.map_err(|err| Failure::io(&private, &err))?;
+        write_new(&private, pem.as_bytes(), 0o600).map_err(|err| Failure::io(&private, &err))?;
         let pem = key.public_key().to_pem();
-        write_with(&public, pem.as_bytes(), |_| Ok(())).map_err(|err| Failure::io(&public, &err))?;
+        write_new(&public, pem.as_bytes(), 0o666).map_err(|err| Failure::io(&public, &err))?;
         let fingerprint = key.public_key().fingerprint().to_string();
         let value = json!({
             "private": private.to_string_lossy(),
@@ -64,23 +61,15 @@ impl Keygen {
     }
 }
 
-#[cfg(unix)]
-fn only_for_owner(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps)]
-fn only_for_owner(_: &File) -> io::Result<()> {
-    Ok(())
+/// Writes a file that is not there yet, with at most this mode from its first moment on; one that came meanwhile stays.
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_unnamed(path, bytes, mode).unwrap_or_else(|| write_named(path, bytes, mode))
 }
 
 /// Writes a file that has a name only once it is whole, so that whoever is killed leaves no part of a key; nothing where
 /// the system has no such files.
 #[cfg(target_os = "linux")]
-fn write_unnamed(path: &Path, bytes: &[u8]) -> Option<io::Result<()>> {
+fn write_unnamed(path: &Path, bytes: &[u8], mode: u32) -> Option<io::Result<()>> {
     use std::os::fd::AsRawFd;
 
     use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
@@ -88,7 +77,7 @@ fn write_unnamed(path: &Path, bytes: &[u8]) -> Option<io::Result<()>> {
 
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let mut file = File::from(open(folder, flags, Mode::RUSR | Mode::WUSR).ok()?);
+    let mut file = File::from(open(folder, flags, Mode::from_raw_mode(mode)).ok()?);
     if let Err(err) = file.write_all(bytes).and_then(|()| file.sync_all()) {
         return Some(Err(err));
     }
@@ -101,6 +90,29 @@ fn write_unnamed(path: &Path, bytes: &[u8]) -> Option<io::Result<()>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn write_unnamed(_: &Path, _: &[u8]) -> Option<io::Result<()>> {
+fn write_unnamed(_: &Path, _: &[u8], _: u32) -> Option<io::Result<()>> {
     None
 }
+
+/// The same with a name from the beginning.
+fn write_named(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    limit(options.write(true).create_new(true), mode);
+    let mut file = options.open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // A part of a key is of no use; nothing more can be done about it than to try.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+#[cfg(unix)]
+fn limit(options: &mut OpenOptions, mode: u32) {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    options.mode(mode);
+}
+
+#[cfg(not(unix))]
+fn limit(_: &mut OpenOptions, _: u32) {}
