@@ -198,10 +198,7 @@ fn role_threshold(text: &str) -> Result<(Role, u32), String> {
 impl Trust {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         // One change after another: two at once would both be the next version.
-        let _held = match self.command.changes() {
-            Some(root) if root.exists() => Some(durable::lock_in_place(root)?),
-            _ => None,
-        };
+        let _held = self.command.changes().map(hold).transpose()?;
         match self.command {
             TrustCommand::Init(Listing { change, files, listed, settings }) => {
                 for there in [change.root.clone(), next_of(&change.root)] {
@@ -298,6 +295,23 @@ impl TrustCommand {
 /// Reads a change that waits, or a part of its signatures.
 fn read_waiting(path: &Path) -> Result<SignedRoot, Failure> {
     SignedRoot::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
+}
+
+/// Locks a root against other changes; where there is none yet, its first version that waits.
+fn hold(root: &Path) -> Result<Option<fs::File>, Failure> {
+    let next = next_of(root);
+    loop {
+        let Some(place) = [root, next.as_path()].into_iter().find(|place| place.exists()) else {
+            return Ok(None);
+        };
+        match durable::lock_in_place(place) {
+            // While this waited, the first version may have got its last signature.
+            Ok(_) if place == next.as_path() && root.exists() => {}
+            Ok(held) => return Ok(Some(held)),
+            Err(_) if !place.exists() => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
 }
 
 /// Where a change waits for its signatures.
@@ -443,9 +457,11 @@ impl Change {
         }
         let version = waiting.root().version;
         let joined = if version == 1 {
+            waiting.drop_strangers(None);
             RootChain::read(&waiting.render())
         } else {
             let mut chain = read_root(&self.root)?;
+            waiting.drop_strangers(Some(chain.newest().root()));
             chain.push(waiting.clone()).map(|()| chain)
         };
         let next = next_of(&self.root);
@@ -515,6 +531,9 @@ impl Stamp {
         for signer in self.signers.named_or_environment()? {
             let signature = signer.sign(signed.signed_bytes())?;
             signed.add_signature(&signer.public_key(), signature)?;
+        }
+        if let Err(err) = signed.check_signed(&chain) {
+            output.note(&format!("warning: it does not count yet: {err}"));
         }
         crate::files::write(&self.output, signed.render().as_bytes(), &crate::files::Kind::Timestamp)?;
         let until = render_time(timestamp.expires);

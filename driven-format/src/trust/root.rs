@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use super::keys::{KeyId, PublicKey, SecretKey};
-use super::text::{self, Lines, TextSignature, render_signatures};
+use super::text::{self, Lines, MAX_TEXT, TextSignature, render_signatures};
 use super::threshold::Signers;
 use super::time::{parse_time, render_time};
 use crate::digest::hash_of_text;
@@ -339,6 +339,16 @@ impl SignedRoot {
         Ok(())
     }
 
+    /// Drops the signatures of keys that may sign neither this root nor the one before: anybody can add such, and a file
+    /// has room for so many.
+    pub fn drop_strangers(&mut self, before: Option<&Root>) {
+        let roots = [Some(&self.root), before];
+        let keys = roots.into_iter().flatten().flat_map(|root| &root.keys);
+        let may_sign: Vec<KeyId> =
+            keys.filter(|one| one.roles.contains(&Role::Root)).map(|one| one.key.id()).collect();
+        self.signatures.retain(|signature| may_sign.contains(&signature.key));
+    }
+
     /// The file's text: what is signed, and the signatures.
     pub fn render(&self) -> String {
         format!("{}{}", self.text, render_signatures(&self.signatures))
@@ -458,13 +468,29 @@ impl RootChain {
         &self.roots[self.roots.len() - 1]
     }
 
-    /// Adds the next version.
+    /// Adds the next version, without the signatures of strangers.
     ///
     /// # Errors
-    /// A version that does not follow (R2 to R5).
+    /// A version that does not follow (R2 to R5), or does not fit into a file with those before it (R1).
     pub fn push(&mut self, next: SignedRoot) -> Result<(), Error> {
-        next.check_follows(self.newest())?;
-        self.roots.push(next);
+        self.walk_to(&[next])
+    }
+
+    /// Adds versions, all or nothing.
+    fn walk_to(&mut self, next: &[SignedRoot]) -> Result<(), Error> {
+        let mut walked = self.clone();
+        for root in next {
+            root.check_follows(walked.newest())?;
+            let mut root = root.clone();
+            root.drop_strangers(Some(&walked.newest().root));
+            walked.roots.push(root);
+        }
+        // What could not be read again must not take the place of what is trusted.
+        if walked.render().len() > MAX_TEXT {
+            let text = format!("the file would be longer than {MAX_TEXT} bytes: begin a new chain");
+            return Err(Error::new(ErrorKind::Root, text));
+        }
+        *self = walked;
         Ok(())
     }
 
@@ -491,12 +517,7 @@ impl RootChain {
                 None => return fault(format!("it begins with root {first}, and root {version} is trusted")),
             }
         };
-        // All or nothing: a walk that ends in the middle leaves what was trusted.
-        let mut walked = self.clone();
-        for root in &next {
-            walked.push(root.clone())?;
-        }
-        *self = walked;
+        self.walk_to(&next)?;
         Ok(next.len())
     }
 

@@ -363,6 +363,38 @@ fn a_root_can_not_be_skipped_repeated_or_put_elsewhere() {
 }
 
 #[test]
+fn signatures_of_strangers_do_not_fill_a_file() {
+    let one = chain();
+    let two = then(&one, |_| {}, &[1, 2, 9]).unwrap();
+    assert_eq!(two.newest().signatures().len(), 2, "key 9 is nobody's");
+    // Whoever is on the way out signs for the version before.
+    let out = then(&one, |root| root.keys.retain(|one| one.name != "key 3"), &[1, 2, 3]).unwrap();
+    assert_eq!(out.newest().signatures().len(), 3);
+    // A file that somebody else made longer.
+    let mut padded = then(&one, |_| {}, &[1, 2]).unwrap().newest().clone();
+    (20..120).for_each(|number| padded.sign(&key(number)));
+    let newer = RootChain::read(&(one.newest().render() + &padded.render())).unwrap();
+    let mut walked = one.clone();
+    assert_eq!(walked.advance(&newer), Ok(1));
+    assert_eq!(walked.render(), then(&one, |_| {}, &[1, 2]).unwrap().render());
+    // A chain that is as long as can be read again takes no more.
+    let mut long = one;
+    let full = loop {
+        let revoked = |root: &mut Root| {
+            let number = root.revoked.len() as u8;
+            let fingerprint = key(100 + number).public_key().fingerprint();
+            root.revoked.push(Revocation { fingerprint, reason: "x".repeat(200) });
+        };
+        match then(&long, revoked, &[1, 2]) {
+            Ok(longer) => long = longer,
+            Err(full) => break full,
+        }
+    };
+    assert!(full.to_string().contains("begin a new chain"), "{full}");
+    RootChain::read(&long.render()).unwrap();
+}
+
+#[test]
 fn a_newer_file_is_walked_to_from_what_is_trusted() {
     let one = chain();
     let two = then(&one, |_| {}, &[1, 2]).unwrap();

@@ -116,8 +116,11 @@ impl SignedTimestamp {
         format!("{}{}", self.text, render_signatures(&self.signatures))
     }
 
-    /// T2: signed by those who may.
-    pub(super) fn check_signed(&self, chain: &RootChain) -> Result<(), Error> {
+    /// Proves that those signed it who may, and enough of them (T2).
+    ///
+    /// # Errors
+    /// Too few of them, wrong signatures, or a root by which nobody may.
+    pub fn check_signed(&self, chain: &RootChain) -> Result<(), Error> {
         let signers = chain.newest().root().signers(Role::Timestamp);
         if signers.threshold == 0 {
             return Err(Error::new(ErrorKind::Timestamp, "the root lists no key that may sign timestamps"));
