@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use driven::{Pack, PackBuf};
+use driven::{Pack, PackBuf, durable};
 use driven_format::patch::{DEFAULT_LIMIT, Patch as Opened, WholeBase};
 use serde_json::json;
 
@@ -34,6 +34,9 @@ pub(crate) struct Patch {
 impl Patch {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         files::may_write(&self.output, &Kind::Pack)?;
+        // Who signs it meanwhile, or patches it too, goes on from what this writes.
+        let is_there = self.output.is_file();
+        let _held = is_there.then(|| durable::lock_in_place(&self.output)).transpose()?;
         let old = PackBuf::open(&self.old)?;
         let base = WholeBase::prove(old.as_pack().as_bytes())
             .map_err(|err| Failure::from(err).in_file(&self.old))?;

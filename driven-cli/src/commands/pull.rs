@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use driven::SharedPack;
 use driven::updates::{Fetched, Way};
+use driven::{SharedPack, durable};
 use serde_json::json;
 
 use crate::fetching::Fetching;
@@ -50,16 +50,24 @@ impl Pull {
                 return Ok(Exit::Clean);
             }
         }
-        let message = format!("{}: others change it all the time", self.fetching.dir.display());
-        Err(Failure::new("busy", message).hint("find out who does, or give another folder with `--dir`"))
+        let place = self.output.as_ref().unwrap_or(&self.fetching.dir);
+        let message = format!("{}: others change it all the time", place.display());
+        Err(Failure::new("busy", message)
+            .hint("find out who does, or give another place with `-o` or `--dir`"))
     }
 
     /// Puts a pack where it belongs, unless somebody else put another one there meanwhile.
     fn take(&self, held: Option<&SharedPack>, pack: &SharedPack) -> Result<bool, Failure> {
+        let expected = held.map(SharedPack::file_hash);
         if let Some(file) = &self.output {
+            let is_there = file.is_file();
+            let _held = is_there.then(|| durable::lock_in_place(file)).transpose()?;
+            let there = if is_there { Some(SharedPack::open(file)?.file_hash()) } else { None };
+            if there != expected {
+                return Ok(false);
+            }
             return files::write(file, pack.as_pack().as_bytes(), &Kind::Pack).map(|()| true);
         }
-        let expected = held.map(SharedPack::file_hash);
         Ok(self.fetching.snapshots().take_if(expected.as_ref(), pack, now()?)?)
     }
 

@@ -141,16 +141,24 @@ impl Snapshots {
         Ok(true)
     }
 
+    /// The hash of the current pack's file; nothing when none was taken.
+    ///
+    /// # Errors
+    /// A folder that can't be read, or is damaged.
+    pub fn current_hash(&self) -> Result<Option<Digest>, Error> {
+        Ok(self.index()?.current)
+    }
+
     /// The current pack, every digest proved; nothing when none was taken.
     ///
     /// # Errors
     /// A folder that can't be read, or is damaged.
     pub fn current(&self) -> Result<Option<SharedPack>, Error> {
         loop {
-            let Some(hash) = self.index()?.current else { return Ok(None) };
+            let Some(hash) = self.current_hash()? else { return Ok(None) };
             match self.open(&hash) {
                 // C4: another process may have made another one current and let this one go, in between.
-                Err(_) if self.index()?.current != Some(hash) => {}
+                Err(_) if self.current_hash()? != Some(hash) => {}
                 opened => return opened.map(Some),
             }
         }

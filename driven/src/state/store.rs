@@ -239,8 +239,7 @@ impl RuleStore {
     pub fn apply(&self, patch: &[u8]) -> Result<u64, Error> {
         let writing = self.write();
         let next = self.swap.load().pack.apply(patch, self.limit)?;
-        (self.judge)(next.as_pack())?;
-        self.publish(&writing, next)
+        self.admit(&writing, next)
     }
 
     /// Takes another pack in place of the current one; gives the new number.
@@ -249,8 +248,7 @@ impl RuleStore {
     /// What the judge says; the current pack stays.
     pub fn replace(&self, pack: SharedPack) -> Result<u64, Error> {
         let writing = self.write();
-        (self.judge)(pack.as_pack())?;
-        self.publish(&writing, pack)
+        self.admit(&writing, pack)
     }
 
     /// Makes the pack of an earlier generation current again, under a new number, which it gives.
@@ -263,7 +261,10 @@ impl RuleStore {
         let writing = self.write();
         let pack =
             self.before(to).map(|version| version.pack.clone()).ok_or_else(|| Error::no_generation(to))?;
-        self.publish(&writing, pack)
+        if let Some((snapshots, now)) = &self.keeper {
+            snapshots.take(&pack, now())?;
+        }
+        Ok(self.publish(&writing, pack))
     }
 
     /// The generations that [`rollback`](Self::rollback) can go back to, oldest first.
@@ -298,10 +299,23 @@ impl RuleStore {
         self.history().before.iter().find(|version| version.generation == generation).cloned()
     }
 
-    fn publish(&self, _: &MutexGuard<'_, ()>, pack: SharedPack) -> Result<u64, Error> {
-        if let Some((snapshots, now)) = &self.keeper {
-            snapshots.take(&pack, now())?;
+    /// Shows a pack to the judge, and publishes it. Where another process puts another snapshot in between, it is judged
+    /// again: by what is there now, the pack may be the older one.
+    fn admit(&self, writing: &MutexGuard<'_, ()>, pack: SharedPack) -> Result<u64, Error> {
+        loop {
+            let there = self.keeper.as_ref().map(|(snapshots, _)| snapshots.current_hash()).transpose()?;
+            (self.judge)(pack.as_pack())?;
+            let is_kept = match &self.keeper {
+                Some((snapshots, now)) => snapshots.take_if(there.flatten().as_ref(), &pack, now())?,
+                None => true,
+            };
+            if is_kept {
+                return Ok(self.publish(writing, pack));
+            }
         }
+    }
+
+    fn publish(&self, _: &MutexGuard<'_, ()>, pack: SharedPack) -> u64 {
         let mut history = self.history();
         let now = self.swap.load();
         let generation = now.generation + 1;
@@ -310,7 +324,7 @@ impl RuleStore {
         let beyond = history.before.len().saturating_sub(history.kept);
         history.before.drain(..beyond);
         self.changed.notify_all();
-        Ok(generation)
+        generation
     }
 }
 

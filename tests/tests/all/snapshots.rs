@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use driven::state::{Retention, RuleStore, Snapshots};
-use driven::{Digest, PackBuf, SharedPack};
+use driven::{Digest, Error, Pack, PackBuf, SharedPack};
 use driven_format::patch::diff;
 use driven_format::{PackBuilder, Rule};
 
@@ -232,6 +233,30 @@ fn a_store_keeps_what_it_says_yes_to() {
     fs::write(folder.path().join("current"), "x").unwrap();
     assert!(store.replace(pack(3)).is_err());
     assert_eq!((store.generation(), store.load().as_pack().manifest().version()), (3, 1));
+}
+
+#[test]
+fn a_store_judges_again_when_another_process_takes_something_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = Snapshots::new(folder.path());
+    // While the first judgement is made another process takes version 3, which is newer than what comes.
+    let (other, judged) = (snapshots.clone(), AtomicUsize::new(0));
+    let judge = move |pack: Pack<'_>| {
+        if judged.fetch_add(1, Ordering::Relaxed) == 0 {
+            other.take(&self::pack(3), 7)?;
+        }
+        let newest = current(&other).unwrap_or(0);
+        let version = pack.manifest().version();
+        if version < newest { Err(Error::refused(format!("version {newest} is here"))) } else { Ok(()) }
+    };
+    let store = RuleStore::new(pack(1), judge).keep_in(snapshots.clone(), || 7).unwrap();
+    let err = store.replace(pack(2)).unwrap_err();
+    assert_eq!(
+        (err.to_string(), current(&snapshots), store.generation()),
+        ("version 3 is here".into(), Some(3), 1)
+    );
+    store.replace(pack(4)).unwrap();
+    assert_eq!(current(&snapshots), Some(4));
 }
 
 #[test]
