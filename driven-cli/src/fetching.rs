@@ -1,18 +1,17 @@
 //! Whence packs are fetched, and who must stand behind them.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use driven::durable;
 use driven::state::{RuleStore, Snapshots};
 use driven::trust::SignedTimestamp;
 use driven::updates::Updates;
 use driven::{Pack, SharedPack};
+use driven_build::write_whole;
 
 use crate::Failure;
-use crate::keys::{now, read_public, read_root};
+use crate::keys::now;
 use crate::output::Output;
 use crate::trusted::{Asked, By, FIRST_USE, first_or_read};
 
@@ -58,21 +57,21 @@ pub(crate) struct Fetching {
 
 /// Who lets a fetched pack in.
 pub(crate) struct Gate {
-    asked: Option<Asked>,
+    /// What is asked of a pack, where anything is.
+    known: Option<Mutex<Known>>,
     /// Which version may come although it is older than what is here.
     accept_version: Option<u64>,
     /// The newest version that was let in, or was here.
     newest: Mutex<Option<u64>>,
     /// Where other processes may put newer ones.
     snapshots: Option<Snapshots>,
-    timestamps: Mutex<Timestamps>,
 }
 
-/// Whence the timestamp comes, where one is asked for, and the newest that was let in.
-struct Timestamps {
+/// What is asked, by the newest root and timestamp that are known.
+struct Known {
+    asked: Asked,
+    /// Whence the timestamp comes, where one is asked for.
     updates: Updates,
-    is_asked: bool,
-    newest: Option<SignedTimestamp>,
 }
 
 impl Fetching {
@@ -86,38 +85,31 @@ impl Fetching {
 
     /// Who lets packs in where `held` is what is here.
     pub(crate) fn gate(&self, held: Option<&SharedPack>) -> Result<Gate, Failure> {
-        let asked = if self.accept_unsigned { None } else { Some(self.asked()?) };
-        let is_asked = asked.as_ref().is_some_and(|asked| asked.timestamp_file.is_some());
-        let newest = asked.as_ref().and_then(|asked| asked.timestamp.clone());
-        let timestamps = Mutex::new(Timestamps { updates: self.updates()?, is_asked, newest });
+        let known = if self.accept_unsigned {
+            None
+        } else {
+            Some(Mutex::new(Known { asked: self.asked()?, updates: self.updates()? }))
+        };
         let newest = Mutex::new(held.map(|held| held.as_pack().manifest().version()));
-        let accept_version = self.accept_version;
-        Ok(Gate { asked, accept_version, newest, snapshots: None, timestamps })
+        Ok(Gate { known, accept_version: self.accept_version, newest, snapshots: None })
     }
 
     fn asked(&self) -> Result<Asked, Failure> {
-        let by = match (&self.key, &self.root) {
-            (Some(key), _) => By::Key(read_public(key)?),
-            (None, Some(root)) => By::Root(read_root(root)?),
-            (None, None) => {
-                return match Asked::of_project_or_first(Path::new("."))? {
-                    Some(asked) => Ok(Asked { accept_version: self.accept_version, ..asked }),
-                    None => Err(Failure::new("no-trust", "nobody is named whose packs are taken").hint(
-                        "give `--key` or `--root`, or [trust] in driven.toml; `--accept-unsigned` takes any",
-                    )),
-                };
-            }
+        let asked = match (&self.key, &self.root) {
+            (Some(key), _) => Asked::by(By::key_in(key.clone())?)?,
+            (None, Some(root)) => Asked {
+                timestamp: self.timestamp.as_ref().map_or(Ok(None), |file| first_or_read(file))?,
+                timestamp_file: self.timestamp.clone(),
+                state: self.state.clone(),
+                ..Asked::by(By::root_in(root.clone())?)?
+            },
+            (None, None) => Asked::of_project_or_first(Path::new("."))?.ok_or_else(|| {
+                Failure::new("no-trust", "nobody is named whose packs are taken").hint(
+                    "give `--key` or `--root`, or [trust] in driven.toml; `--accept-unsigned` takes any",
+                )
+            })?,
         };
-        Ok(Asked {
-            by,
-            name: None,
-            timestamp: self.timestamp.as_ref().map_or(Ok(None), |file| first_or_read(file))?,
-            timestamp_file: self.timestamp.clone(),
-            state: self.state.clone(),
-            accept_version: self.accept_version,
-            allow_capped: false,
-            now: now()?,
-        })
+        Ok(Asked { accept_version: self.accept_version, ..asked })
     }
 
     pub(crate) fn snapshots(&self) -> Snapshots {
@@ -169,20 +161,24 @@ impl Gate {
 
     /// The same of a pack that is here.
     pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<bool, driven::Error> {
-        let Some(asked) = &self.asked else { return Ok(false) };
-        // A program that follows for days must not judge by the time of its start.
-        let mut asked = Asked { now: now().unwrap_or(asked.now), ..asked.clone() };
-        let mut timestamps = self.timestamps.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = timestamps.newer()?;
-        let served = newer.as_ref().map(|(timestamp, _)| timestamp.clone());
-        asked.timestamp = served.or_else(|| timestamps.newest.clone());
+        let Some(mut known) = self.known() else { return Ok(false) };
+        let refused = |failure: Failure| driven::Error::refused(failure.message);
+        // A program that follows for days must not judge by what held when it began.
+        known.asked.renew().map_err(refused)?;
+        let newer = known.newer_timestamp()?;
+        let mut asked = known.asked.clone();
+        if let Some((timestamp, _)) = &newer {
+            asked.timestamp = Some(timestamp.clone());
+        }
         let told = asked.judge(pack)?;
         if let Some(fault) = told.story.fault() {
             return Err(fault.clone().into());
         }
-        timestamps.newest.clone_from(&asked.timestamp);
+        known.asked.timestamp.clone_from(&asked.timestamp);
         if let (Some((_, text)), Some(file)) = (newer, &asked.timestamp_file) {
-            durable::write(file, |out| out.write_all(text.as_bytes()))?;
+            write_whole(file, text.as_bytes()).map_err(|err| {
+                driven::Error::refused(format!("{}: the timestamp can't be kept: {err}", file.display()))
+            })?;
         }
         Ok(told.is_first_use)
     }
@@ -196,8 +192,8 @@ impl Gate {
     fn refuse_older(&self, pack: Pack<'_>) -> Result<(), driven::Error> {
         let manifest = pack.manifest();
         let version = manifest.version();
-        let is_told = match &self.asked {
-            Some(asked) => asked.knows(manifest.name())?,
+        let is_told = match self.known() {
+            Some(known) => known.asked.knows(manifest.name())?,
             None => false,
         };
         if is_told || self.accept_version == Some(version) {
@@ -214,6 +210,10 @@ impl Gate {
         }
     }
 
+    fn known(&self) -> Option<MutexGuard<'_, Known>> {
+        self.known.as_ref().map(|known| known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn newest(&self) -> MutexGuard<'_, Option<u64>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -227,16 +227,16 @@ impl Gate {
     }
 }
 
-impl Timestamps {
+impl Known {
     /// The timestamp that is served and its text, where one is asked for and it is newer than the one that is here.
-    fn newer(&mut self) -> Result<Option<(SignedTimestamp, String)>, driven::Error> {
-        if !self.is_asked {
+    fn newer_timestamp(&mut self) -> Result<Option<(SignedTimestamp, String)>, driven::Error> {
+        if self.asked.timestamp_file.is_none() {
             return Ok(None);
         }
         let Some(text) = self.updates.timestamp()? else { return Ok(None) };
         let timestamp = SignedTimestamp::read(&text)?;
         let issued = timestamp.timestamp().issued;
-        let is_newer = self.newest.as_ref().is_none_or(|newest| issued > newest.timestamp().issued);
+        let is_newer = self.asked.timestamp.as_ref().is_none_or(|newest| issued > newest.timestamp().issued);
         Ok(is_newer.then_some((timestamp, text)))
     }
 }

@@ -1,8 +1,9 @@
 //! Whose packs are taken: as arguments ask for it, or `[trust]` in `driven.toml`.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
 
-use driven::trust::{Policy, RootChain, SignedTimestamp, Story, TrustStore};
+use driven::trust::{Judged, Policy, RootChain, SignedTimestamp, TrustStore};
 use driven::{Pack, PublicKey};
 use driven_build::{PROJECT_FILE, ProjectSettings, TrustSettings};
 
@@ -17,10 +18,24 @@ pub(crate) enum By {
     Root(RootChain),
 }
 
+impl By {
+    /// The key in a file, and the file.
+    pub(crate) fn key_in(file: PathBuf) -> Result<(Self, PathBuf), Failure> {
+        Ok((By::Key(read_public(&file)?), file))
+    }
+
+    /// The root in a file, and the file.
+    pub(crate) fn root_in(file: PathBuf) -> Result<(Self, PathBuf), Failure> {
+        Ok((By::Root(read_root(&file)?), file))
+    }
+}
+
 /// What is asked of a pack.
 #[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) by: By,
+    /// The file that says so.
+    pub(crate) by_file: PathBuf,
     pub(crate) name: Option<String>,
     pub(crate) timestamp: Option<SignedTimestamp>,
     /// Where the timestamp that is asked for is kept.
@@ -30,13 +45,6 @@ pub(crate) struct Asked {
     pub(crate) allow_capped: bool,
     /// In seconds since 1970.
     pub(crate) now: u64,
-}
-
-/// What became of a pack.
-pub(crate) struct Told {
-    pub(crate) story: Story,
-    /// Nothing was known of it before, in a state that is kept.
-    pub(crate) is_first_use: bool,
 }
 
 pub(crate) fn read_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
@@ -63,7 +71,22 @@ pub(crate) fn first_or_read(path: &Path) -> Result<Option<SignedTimestamp>, Fail
 }
 
 impl Asked {
-    /// What `[trust]` of the `driven.toml` in `root`, or the nearest above it, asks for; nothing when it has none.
+    /// Nothing but who must have signed, and the time.
+    pub(crate) fn by((by, by_file): (By, PathBuf)) -> Result<Self, Failure> {
+        Ok(Asked {
+            by,
+            by_file,
+            name: None,
+            timestamp: None,
+            timestamp_file: None,
+            state: None,
+            accept_version: None,
+            allow_capped: false,
+            now: now()?,
+        })
+    }
+
+    /// What `[trust]` of the nearest `driven.toml` that has one, from `root` upwards, asks for; nothing when none has.
     pub(crate) fn of_project(root: &Path) -> Result<Option<Self>, Failure> {
         Asked::read(root, |file| project_timestamp(file).map(Some))
     }
@@ -77,26 +100,34 @@ impl Asked {
         root: &Path,
         timestamp_in: impl Fn(&Path) -> Result<Option<SignedTimestamp>, Failure>,
     ) -> Result<Option<Self>, Failure> {
-        let root = &project_of(root);
-        let Some(trust) = ProjectSettings::load(root)?.trust else { return Ok(None) };
+        let Some((root, trust)) = trust_of(root)? else { return Ok(None) };
+        let root = &*root;
         let TrustSettings { key, root: root_file, name, state, timestamp, allow_capped, grant: _ } = trust;
-        let by = match (key, root_file) {
-            (Some(key), _) => By::Key(read_public(&root.join(key))?),
-            (None, Some(file)) => By::Root(read_root(&root.join(file))?),
+        let state = state.map(|file| written_in(root, "state", &file)).transpose()?;
+        let timestamp = timestamp.map(|file| written_in(root, "timestamp", &file)).transpose()?;
+        let asked = match (key, root_file) {
+            (Some(key), _) => Asked::by(By::key_in(root.join(key))?)?,
+            (None, Some(file)) => Asked::by(By::root_in(root.join(file))?)?,
             (None, None) => {
                 return Err(Failure::new("settings", format!("[trust] in {PROJECT_FILE} names nobody")));
             }
         };
-        Ok(Some(Asked {
-            by,
-            name,
-            timestamp: timestamp.as_ref().map_or(Ok(None), |file| timestamp_in(&root.join(file)))?,
-            timestamp_file: timestamp.map(|file| root.join(file)),
-            state: state.map(|file| root.join(file)),
-            accept_version: None,
-            allow_capped,
-            now: now()?,
-        }))
+        let kept = timestamp.as_ref().map_or(Ok(None), |file| timestamp_in(file))?;
+        Ok(Some(Asked { name, timestamp: kept, timestamp_file: timestamp, state, allow_capped, ..asked }))
+    }
+
+    /// Goes by what the file says now, at this time: a key may have been revoked since. A root only walks on, so that an
+    /// older file takes nothing back.
+    pub(crate) fn renew(&mut self) -> Result<(), Failure> {
+        self.now = now()?;
+        match &mut self.by {
+            By::Key(key) => *key = read_public(&self.by_file)?,
+            By::Root(chain) => {
+                let newer = read_root(&self.by_file)?;
+                chain.advance(&newer).map_err(|err| Failure::from(err).in_file(&self.by_file))?;
+            }
+        }
+        Ok(())
     }
 
     fn policy(&self) -> Policy<'_> {
@@ -132,34 +163,54 @@ impl Asked {
     }
 
     /// Judges a pack, and writes down what is seen where a state is kept; whether it holds is in the story.
-    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Told, driven::Error> {
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Judged, driven::Error> {
         let policy = self.policy();
-        let Some(state) = &self.state else {
-            return Ok(Told { story: pack.story(&policy), is_first_use: false });
-        };
-        let store = TrustStore::new(state);
-        let story = store.look(pack, &policy)?;
-        // Also when it does not hold: a root and a timestamp that hold are seen, whatever becomes of the pack.
-        let admitted = store.admit(pack, &policy);
-        if story.fault().is_some() {
-            return Ok(Told { story, is_first_use: false });
+        match &self.state {
+            Some(state) => TrustStore::new(state).judge(pack, &policy),
+            None => Ok(Judged { story: pack.story(&policy), is_first_use: false }),
         }
-        let is_first_use = admitted?.is_first_use;
-        Ok(Told { story, is_first_use })
     }
 }
 
-/// The folder of the nearest `driven.toml`, from `root` upwards.
-fn project_of(root: &Path) -> PathBuf {
+/// A file of a project that is written to, whose folder is made: the project may be somebody else's, so the file lies in it,
+/// whatever links say.
+fn written_in(root: &Path, what: &str, file: &str) -> Result<PathBuf, Failure> {
+    let path = root.join(file);
+    let is_below = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+    let whole = |path: &Path| {
+        let shown = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        shown.canonicalize().map_err(|err| Failure::io(shown, &err))
+    };
+    let there = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
+    if !is_below || path.file_name().is_none() || !whole(there.unwrap_or(root))?.starts_with(whole(root)?) {
+        let message = format!("{PROJECT_FILE}: [trust] {what} leads out of the project: {file}");
+        return Err(Failure::new("settings", message)
+            .hint("name a file in the project; `--root` with `--state` and `--timestamp` takes any"));
+    }
+    let folder = path.parent().unwrap_or(root);
+    if !folder.as_os_str().is_empty() {
+        fs::create_dir_all(folder).map_err(|err| Failure::io(folder, &err))?;
+    }
+    Ok(path)
+}
+
+/// [trust] of the nearest `driven.toml` that has one, from `root` upwards, and the folder of that: a project within another
+/// that asks for nothing lifts nothing.
+fn trust_of(root: &Path) -> Result<Option<(PathBuf, TrustSettings)>, Failure> {
     let whole = root.canonicalize().unwrap_or_else(|_| root.into());
-    let found = whole.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_path_buf);
-    // A path as it was given reads better in what is told.
-    found.filter(|found| *found != whole).unwrap_or_else(|| root.into())
+    for folder in whole.ancestors().filter(|folder| folder.join(PROJECT_FILE).is_file()) {
+        // A path as it was given reads better in what is told.
+        let shown = if folder == whole { root } else { folder };
+        if let Some(trust) = ProjectSettings::load(shown)?.trust {
+            return Ok(Some((shown.into(), trust)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a project asks who signed.
 pub(crate) fn is_asked(root: &Path) -> Result<bool, Failure> {
-    Ok(ProjectSettings::load(&project_of(root))?.trust.is_some())
+    Ok(trust_of(root)?.is_some())
 }
 
 /// Refuses a ready-made pack that is not what `[trust]` of the `driven.toml` in `root` asks for.

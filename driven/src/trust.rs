@@ -11,4 +11,4 @@ pub use driven_format::trust::{
 };
 
 #[cfg(feature = "std")]
-pub use store::{Admitted, TrustStore};
+pub use store::{Admitted, Judged, TrustStore};

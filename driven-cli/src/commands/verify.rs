@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use driven::trust::{Held, Story};
+use driven::trust::{Held, Judged, Story};
 use driven::{Pack, PackBuf};
 use driven_build::printable;
 use driven_format::Tables;
@@ -10,9 +10,9 @@ use driven_format::trust::attach;
 use serde_json::{Value, json};
 
 use crate::files::{self, Kind};
-use crate::keys::{now, read_public, read_root, time};
+use crate::keys::time;
 use crate::output::Output;
-use crate::trusted::{Asked, By, FIRST_USE, Told, read_timestamp};
+use crate::trusted::{Asked, By, FIRST_USE, read_timestamp};
 use crate::{Exit, Failure, Outcome};
 
 /// Prove who signed a pack, and that the pack is what was signed
@@ -77,7 +77,7 @@ impl Verify {
                 attach(&Tables::check(&bytes)?, &detached).map_err(|err| Failure::from(err).in_file(file))?;
         }
         let pack = Pack::open(&bytes)?;
-        let Told { story, is_first_use } = asked.judge(pack)?;
+        let Judged { story, is_first_use } = asked.judge(pack)?;
         if let Some(fault) = story.fault() {
             if !output.is_json() {
                 output.line(shown(&story).trim_end());
@@ -111,32 +111,23 @@ impl Verify {
 impl Verify {
     /// By what the arguments name, else by `[trust]` of the project at hand; the other arguments add to either.
     fn asked(&self) -> Result<Asked, Failure> {
-        let project = match (&self.key, &self.root) {
-            (None, None) => Asked::of_project(Path::new("."))?,
-            _ => None,
+        let asked = match (&self.key, &self.root) {
+            (Some(key), _) => Asked::by(By::key_in(key.clone())?)?,
+            (None, Some(root)) => Asked::by(By::root_in(root.clone())?)?,
+            (None, None) => Asked::of_project(Path::new("."))?.ok_or_else(|| {
+                Failure::new("no-trust", "nobody is named whose packs are taken")
+                    .hint("give `--root` or `--key`, or [trust] in driven.toml")
+            })?,
         };
-        let (by, project) = match (&self.key, &self.root, project) {
-            (Some(key), _, _) => (By::Key(read_public(key)?), None),
-            (None, Some(root), _) => (By::Root(read_root(root)?), None),
-            (None, None, Some(Asked { by, name, timestamp, state, allow_capped, .. })) => {
-                (by, Some((name, timestamp, state, allow_capped)))
-            }
-            (None, None, None) => {
-                return Err(Failure::new("no-trust", "nobody is named whose packs are taken")
-                    .hint("give `--root` or `--key`, or [trust] in driven.toml"));
-            }
-        };
-        let (name, timestamp, state, allow_capped) = project.unwrap_or_default();
         let given = self.timestamp.as_deref().map(read_timestamp).transpose()?;
         Ok(Asked {
-            by,
-            name: self.name.clone().or(name),
-            timestamp: given.or(timestamp),
-            timestamp_file: None,
-            state: self.state.clone().or(state),
+            name: self.name.clone().or(asked.name),
+            timestamp: given.or(asked.timestamp),
+            state: self.state.clone().or(asked.state),
             accept_version: self.accept_version,
-            allow_capped: self.allow_capped || allow_capped,
-            now: self.at.map_or_else(now, Ok)?,
+            allow_capped: self.allow_capped || asked.allow_capped,
+            now: self.at.unwrap_or(asked.now),
+            ..asked
         })
     }
 }

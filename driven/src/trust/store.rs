@@ -66,6 +66,15 @@ pub struct Admitted<'a> {
     pub story: Story,
 }
 
+/// What became of a pack.
+#[derive(Debug)]
+pub struct Judged {
+    /// What was checked, and why the pack is refused, if it is.
+    pub story: Story,
+    /// Nothing was known of it before: no older version could have been told.
+    pub is_first_use: bool,
+}
+
 impl TrustStore {
     /// Keeps what is seen in `path`; the file need not exist, its folder must.
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -81,23 +90,37 @@ impl TrustStore {
     /// The first check that fails; a policy without a root, by which nothing can be kept; a state that is
     /// damaged, or can't be read or written.
     pub fn admit<'a>(&self, pack: Pack<'a>, policy: &Policy<'_>) -> Result<Admitted<'a>, Error> {
+        let Judged { story, is_first_use } = self.judge(pack, policy)?;
+        match story.fault() {
+            Some(fault) => Err(fault.clone().into()),
+            None => Ok(Admitted { pack: Verified::assume(pack), is_first_use, story }),
+        }
+    }
+
+    /// As [`admit`](Self::admit), and tells the checks of a pack that is refused too.
+    ///
+    /// # Errors
+    /// A policy without a root, by which nothing can be kept; a state that is damaged, or can't be read or written, so that
+    /// what was seen is not remembered. Whether the pack holds is in the story.
+    pub fn judge(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Judged, Error> {
         let _lock = self.lock()?;
         let mut state = self.read()?;
-        let name = pack.manifest().name();
         let Some(chain) = policy.chain() else { return Err(Error::without_root()) };
-        let is_first_use = state.floor(chain, name).is_none();
+        let is_first_use = state.floor(chain, pack.manifest().name()).is_none();
         let kept = state.render();
-        let judged = look(pack, policy, &state);
+        let story = pack.story(&policy.clone().state(&state));
         policy.note_seen(&mut state);
-        if judged.is_ok() {
-            state.accept(chain, &pack.tables(), policy.given_timestamp())?;
-        }
+        let accepted = match story.fault() {
+            Some(_) => Ok(()),
+            None => state.accept(chain, &pack.tables(), policy.given_timestamp()),
+        };
         let seen = state.render();
         if seen != kept {
             // S5
             self.write(&seen)?;
         }
-        judged.map(|(pack, story)| Admitted { pack, is_first_use, story })
+        accepted?;
+        Ok(Judged { story, is_first_use })
     }
 
     /// Judges a pack as [`admit`](Self::admit) does, and writes nothing.
@@ -144,18 +167,5 @@ impl TrustStore {
             return Err(Error::io(&self.path, err));
         }
         durable::write(&self.path, |file| file.write_all(text.as_bytes()))
-    }
-}
-
-fn look<'a>(
-    pack: Pack<'a>,
-    policy: &Policy<'_>,
-    state: &State,
-) -> Result<(Verified<Pack<'a>>, Story), Error> {
-    let policy = policy.clone().state(state);
-    let story = pack.story(&policy);
-    match story.fault() {
-        Some(fault) => Err(fault.clone().into()),
-        None => Ok((Verified::assume(pack), story)),
     }
 }

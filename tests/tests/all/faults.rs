@@ -29,7 +29,9 @@ fn scenarios(project: &Project) -> Vec<Scenario> {
         project.expect(0, &["keygen", name]);
     }
     let alice = ["--key", "alice.key"];
-    project.expect(0, &[&["trust", "init", "trust.root", "alice.pub", "bob.pub"], &alice[..]].concat());
+    let roles = ["--role", "root,packs,timestamp"];
+    let init = ["trust", "init", "trust.root", "alice.pub", "bob.pub"];
+    project.expect(0, &[&init[..], &roles, &alice].concat());
     fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
     for version in [1, 2] {
         project.write("rules/pack.toml", format!("name = \"demo\"\nversion = {version}\n"));

@@ -364,6 +364,13 @@ fn who_signs_at_once_loses_no_signature_and_no_change() {
     let shown = project.json(0, &["inspect", "rules.drv"]);
     assert_eq!(shown["signatures"].as_array().map(Vec::len), Some(4));
 
+    // The first version of a root, which has no file of its own yet.
+    let keys = ["alice.pub", "bob.pub", "carol.pub", "stamp.pub"];
+    project.expect(0, &[&["trust", "init", "new.root"], &keys[..], &["--threshold", "4"]].concat());
+    let sign = |key| vec!["trust", "sign", "new.root", "--key", key];
+    at_once(&project, &["alice.key", "bob.key", "carol.key", "stamp.key"].map(sign));
+    project.expect(0, &["trust", "show", "new.root"]);
+
     project.expect(0, &["keygen", "dave"]);
     let add = |key| vec!["trust", "add", "trust.root", key, "--key", "alice.key", "--key", "bob.key"];
     at_once(&project, &["dave.pub", "stamp.pub"].map(add));
@@ -415,18 +422,13 @@ fn who_pulls_gets_the_first_timestamp_and_goes_by_the_newest() {
     assert_eq!(read("project.stamp"), read("2.stamp"));
 }
 
-#[test]
-fn who_follows_is_told_when_what_is_here_is_good_no_more() {
-    let project = stamped();
-    let (_, err) = project.expect(2, &["publish", "site", "1.drv", "--timestamp", "2.stamp"]);
-    assert!(err.contains("2.stamp: it is about version 2 of `demo`, and the pack is version 1"), "{err}");
-    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
-    fs::copy(project.path("1.stamp"), project.path("seen.stamp")).unwrap();
-    project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"seen.stamp\"\n");
+/// Follows the pack `demo`; gives the next line of talk that has a text in it.
+fn project_following(project: &Project, more: &[&str]) -> (Following, impl Fn(&str) -> String) {
     let mut following = Following(
         Command::new(crate::harness::binary())
             .args(["updates", &format!("file://{}/demo", project.path("site").display())])
             .args(["--watch", "--interval", "1"])
+            .args(more)
             .current_dir(project.path("."))
             .stderr(Stdio::piped())
             .spawn()
@@ -435,18 +437,60 @@ fn who_follows_is_told_when_what_is_here_is_good_no_more() {
     let (sender, lines) = channel();
     let stderr = BufReader::new(following.0.stderr.take().unwrap());
     std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    let told = |text: &str| loop {
+    let told = move |text: &str| loop {
         let line = lines.recv_timeout(Duration::from_mins(1)).unwrap();
         if line.contains(text) {
             return line;
         }
     };
+    (following, told)
+}
+
+#[test]
+fn who_follows_is_told_when_what_is_here_is_good_no_more() {
+    let project = stamped();
+    let (_, err) = project.expect(2, &["publish", "site", "1.drv", "--timestamp", "2.stamp"]);
+    assert!(err.contains("2.stamp: it is about version 2 of `demo`, and the pack is version 1"), "{err}");
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    fs::copy(project.path("1.stamp"), project.path("seen.stamp")).unwrap();
+    project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"seen.stamp\"\n");
+    let (_following, told) = project_following(&project, &[]);
     told("following `demo`");
     // The pack stays; a newer timestamp says that another one is current.
     let timestamp = project.path("site/demo/timestamp");
     fs::copy(project.path("2.stamp"), timestamp.with_extension("new")).unwrap();
     fs::rename(timestamp.with_extension("new"), &timestamp).unwrap();
     assert!(told("would not be let in any more").contains("version 2"));
+}
+
+#[test]
+fn who_follows_goes_by_what_the_root_says_now() {
+    let project = stamped();
+    project.expect(0, &["publish", "site", "1.drv"]);
+    let (following, told) = project_following(&project, &["--root", "trust.root"]);
+    told("following `demo`");
+    // Bob's key is lost; the second version is signed by it.
+    let revoke = [
+        "trust",
+        "revoke",
+        "trust.root",
+        "bob",
+        "--reason",
+        "lost",
+        "--key",
+        "alice.key",
+        "--key",
+        "carol.key",
+    ];
+    fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
+    project.expect(0, &revoke);
+    assert!(told("would not be let in any more").contains("was revoked"));
+    project.expect(0, &["publish", "site", "2.drv"]);
+    assert!(told("what is here stays").contains("was revoked"));
+    // An older root takes nothing back.
+    fs::copy(project.path("old.root"), project.path("trust.root")).unwrap();
+    assert!(told("what is here stays").contains("root 3 is trusted already"));
+    drop(following);
 }
 
 /// A process that ends with the test.
@@ -457,6 +501,45 @@ impl Drop for Following {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_project_of_somebody_else_has_nothing_outside_written() {
+    use std::os::unix::fs::symlink;
+
+    let project = rooted();
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key"]);
+    project.expect(0, &["sign", "rules.drv", "--key", "bob.key"]);
+    project.write("outside/own", "of the user");
+    fs::create_dir(project.path("in")).unwrap();
+    for name in ["trust.root", "rules.drv"] {
+        fs::copy(project.path(name), project.path("in").join(name)).unwrap();
+    }
+    symlink("../outside", project.path("in/link")).unwrap();
+    let run = |code, state: &str| {
+        project.write("in/driven.toml", format!("[trust]\nroot = \"trust.root\"\nstate = \"{state}\"\n"));
+        let mut command = Command::new(crate::harness::binary());
+        let done =
+            command.args(["match", "rules.drv", "x"]).current_dir(project.path("in")).output().unwrap();
+        let err = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(code), "{state}: {err}");
+        err
+    };
+    for out in ["../outside/state", "link/state", "link/deeper/state", "kept/../../outside/state"] {
+        assert!(run(2, out).contains("leads out of the project"));
+    }
+    // What lies beside the state is replaced, not followed.
+    fs::create_dir(project.path("in/kept")).unwrap();
+    symlink("../../outside/own", project.path("in/kept/state.new")).unwrap();
+    run(0, "kept/state");
+    symlink("../../outside/lock", project.path("in/kept/other.lock")).unwrap();
+    assert!(run(2, "kept/other").contains("can't be locked"));
+    run(0, "made/deeper/state");
+    let left: Vec<_> =
+        fs::read_dir(project.path("outside")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["own"]);
+    assert_eq!(fs::read(project.path("outside/own")).unwrap(), b"of the user");
 }
 
 #[test]
@@ -484,6 +567,12 @@ fn a_project_says_whose_packs_it_takes_and_every_command_that_takes_one_asks() {
     project.write("driven.toml", "[trust]\nroot = \"trust.root\"\nname = \"demo\"\nstate = \"seen\"\n");
     all(2, "not signed");
     project.expect(0, &["sign", "vendor.drv", "--key", "alice.key"]);
+    // A project within the project that asks for nothing lifts nothing.
+    project.write("inner/driven.toml", "");
+    let mut within = Command::new(crate::harness::binary());
+    let within =
+        within.args(["match", "../vendor.drv", "x"]).current_dir(project.path("inner")).output().unwrap();
+    assert_eq!(within.status.code(), Some(2), "{within:?}");
     all(2, "1 of the 2 keys");
     fs::copy(project.path("vendor.drv"), project.path("half.drv")).unwrap();
     project.expect(0, &["sign", "vendor.drv", "--key", "carol.key"]);
