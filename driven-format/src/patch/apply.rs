@@ -30,7 +30,7 @@ pub(super) fn run(
     limit: usize,
     is_it: impl Fn(&Target) -> bool,
 ) -> Result<Target, Error> {
-    let draft = match read(Stream::new(stream)?, Draft::new(base, limit, packed))? {
+    let draft = match read(Stream::new(stream, limit)?, Draft::new(base, limit, packed))? {
         Read::Whole(digested) => return whole(digested, signatures, limit),
         Read::Draft(draft) => draft,
     };
@@ -61,7 +61,7 @@ fn read<'s, 'b, B: Base>(mut stream: Stream<'s>, mut draft: Draft<'b, B>) -> Res
             Operation::BatchCommit => {
                 draft.commit(&opening, &mut stream)?;
                 stream.end()?;
-                draft.find_outlines();
+                draft.find_outlines(&mut stream)?;
                 return Ok(Read::Draft(draft));
             }
             _ => draft.change(&opening, &mut stream)?,
@@ -120,7 +120,8 @@ struct Draft<'b, B> {
     says_more: bool,
     /// Kind and bytes, when they are not those of the base.
     optional: Option<Vec<(u32, Vec<u8>)>>,
-    room: Room,
+    /// What bodies that are new may still take, in bytes.
+    room: usize,
     limit: usize,
     /// The stream as it came. Seeds are of all of it: who writes it can't choose its texts by them.
     packed: &'b [u8],
@@ -140,7 +141,7 @@ impl<'b, B: Base> Draft<'b, B> {
             templates: Vec::new(),
             says_more: false,
             optional: None,
-            room: Room { bodies: limit, models: limit.saturating_mul(8).saturating_add(1 << 20) },
+            room: limit,
             limit,
             packed,
         }
@@ -194,12 +195,13 @@ impl<'b, B: Base> Draft<'b, B> {
         }
     }
 
-    fn find_outlines(&mut self) {
+    fn find_outlines(&mut self, stream: &mut Stream<'_>) -> Result<(), Error> {
         for change in self.rules.touched.values_mut() {
             if let Change::Edited(Edited { model, body: Some(body), outlined: false }) = change {
-                model.find_outline(body);
+                stream.take_record(model.find_outline(body))?;
             }
         }
+        Ok(())
     }
 
     /// Writes the target; `keeps` what the base says of the paths of rules that did not change.
@@ -326,19 +328,20 @@ fn change<M: Owner>(
     base: &impl Base,
     changes: &mut Changes<M>,
     templates: &[(String, String)],
-    room: &mut Room,
+    room: &mut usize,
     opening: &Opening,
     stream: &mut Stream<'_>,
 ) -> Result<(), Error> {
     if opening.operation == Operation::AddSection {
+        stream.take_record(M::RECORD)?;
         let mut model = M::default();
         model.set_id(stream.text()?);
         let fields = known_fields(stream, M::FIELDS)?;
-        read_model(&mut model, fields, stream, room)?;
+        model.read(fields, stream)?;
         let body: String = stream.text()?.into();
-        room.take_body(&body)?;
+        take_body(room, &body)?;
         if fields & OUTLINE == 0 {
-            model.find_outline(&body);
+            stream.take_record(model.find_outline(&body))?;
         }
         changes.added.push((model, body));
         return Ok(());
@@ -358,7 +361,7 @@ fn change<M: Owner>(
     let Change::Edited(edited) = change else {
         return Err(Error::damaged("what was removed is changed"));
     };
-    let limit = room.bodies;
+    let limit = *room;
     let old = || base.body(changes.first + row as u32);
     match opening.operation {
         Operation::Instantiate => {
@@ -367,18 +370,18 @@ fn change<M: Owner>(
             let (find, replace) = template.ok_or_else(|| Error::damaged("a template that is not there"))?;
             let body = edited.body.as_deref().unwrap_or_else(|| old());
             let body = Template { find, replace }.apply(body, limit)?;
-            room.take_body(&body)?;
+            take_body(room, &body)?;
             edited.body = Some(body);
         }
         Operation::PatchText => {
             let body = edited.body.as_deref().unwrap_or_else(|| old());
             let body = edit::read(opening.variant, stream, body, limit)?;
-            room.take_body(&body)?;
+            take_body(room, &body)?;
             edited.body = Some(body);
         }
         Operation::PatchMeta => {
             let fields = known_fields(stream, M::FIELDS & !fields::PRIORITY)?;
-            read_model(&mut edited.model, fields, stream, room)?;
+            edited.model.read(fields, stream)?;
             edited.outlined |= M::SORT == Sort::Rule && fields & OUTLINE != 0;
         }
         Operation::Reorder => {
@@ -397,33 +400,8 @@ fn change<M: Owner>(
     Ok(())
 }
 
-/// Reads fields of a part; an entry of a list is a byte of the stream, and much more in memory.
-fn read_model<M: Owner>(
-    model: &mut M,
-    fields: u64,
-    stream: &mut Stream<'_>,
-    room: &mut Room,
-) -> Result<(), Error> {
-    let before = stream.operations.rest().len();
-    model.read(fields, stream)?;
-    let entries = before - stream.operations.rest().len();
-    room.take_model(size_of::<M>() + entries * size_of::<String>())
-}
-
-/// What may still be made of a stream, in bytes.
-struct Room {
-    bodies: usize,
-    models: usize,
-}
-
-impl Room {
-    fn take_body(&mut self, body: &str) -> Result<(), Error> {
-        self.bodies = self.bodies.checked_sub(body.len()).ok_or_else(too_long)?;
-        Ok(())
-    }
-
-    fn take_model(&mut self, len: usize) -> Result<(), Error> {
-        self.models = self.models.checked_sub(len).ok_or_else(too_long)?;
-        Ok(())
-    }
+/// Counts a body that is new.
+fn take_body(room: &mut usize, body: &str) -> Result<(), Error> {
+    *room = room.checked_sub(body.len()).ok_or_else(too_long)?;
+    Ok(())
 }

@@ -14,7 +14,9 @@ use crate::model::{
     Step, StepKind, Workflow,
 };
 use crate::outline;
-use crate::sections::outline::{MAX_LEVEL, Nodes};
+use crate::sections::outline::{MAX_LEVEL, Nodes, OutlineRecord};
+use crate::sections::records::{OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord};
+use crate::wire::{Record, StrRef};
 
 /// The outline of a rule is given.
 pub(super) const OUTLINE: u64 = 1 << 13;
@@ -26,6 +28,8 @@ pub(super) trait Owner: Default {
     const SORT: Sort;
     /// Bits of all fields that it has.
     const FIELDS: u64;
+    /// The size of its record, in bytes.
+    const RECORD: usize;
 
     /// The one in a row of a base, without its body.
     fn lift(base: &impl Base, row: usize) -> Self;
@@ -40,8 +44,10 @@ pub(super) trait Owner: Default {
     #[cfg(feature = "diff")]
     fn id(&self) -> &str;
 
-    /// Takes the outline that is found in the body.
-    fn find_outline(&mut self, _body: &str) {}
+    /// Takes the outline that is found in the body; says how long its records are, in bytes.
+    fn find_outline(&mut self, _body: &str) -> usize {
+        0
+    }
 
     /// The bit of the outline, when it is not the one that is found in the body.
     #[cfg(feature = "diff")]
@@ -63,6 +69,7 @@ fn read_strings(list: &mut Vec<String>, stream: &mut Stream<'_>) -> Result<(), E
         return Err(Error::damaged("a list has at most 65535 entries"));
     }
     for _ in 0..len {
+        stream.take_record(StrRef::SIZE)?;
         list.push(stream.text()?.into());
     }
     Ok(())
@@ -96,6 +103,7 @@ fn mask<const N: usize>(differ: [bool; N]) -> u64 {
 impl Owner for Rule {
     const SORT: Sort = Sort::Rule;
     const FIELDS: u64 = (1 << 15) - 1;
+    const RECORD: usize = RuleRecord::SIZE;
 
     fn lift(base: &impl Base, row: usize) -> Self {
         let rule = base.tables().rule_at(row as u32).expect("the caller knows the rows");
@@ -132,6 +140,7 @@ impl Owner for Rule {
                 12 => {
                     self.origins.clear();
                     for _ in 0..stream.operations.number()? {
+                        stream.take_record(OriginRecord::SIZE)?;
                         let [assistant, path, text] =
                             [stream.text()?, stream.text()?, stream.text()?].map(String::from);
                         self.origins.push(Origin { assistant, path, text });
@@ -199,8 +208,9 @@ impl Owner for Rule {
     fn id(&self) -> &str {
         &self.id
     }
-    fn find_outline(&mut self, body: &str) {
+    fn find_outline(&mut self, body: &str) -> usize {
         self.outline = outline::nodes(body);
+        self.outline.len() * OutlineRecord::SIZE
     }
 
     #[cfg(feature = "diff")]
@@ -218,6 +228,7 @@ fn read_outline(stream: &mut Stream<'_>) -> Result<Vec<OutlineNode>, Error> {
     let count = stream.operations.number()?;
     let (mut nodes, mut at) = (Vec::new(), 0_u32);
     for _ in 0..count {
+        stream.take_record(OutlineRecord::SIZE)?;
         let gap = u32::try_from(stream.operations.number()?).ok().and_then(|gap| at.checked_add(gap));
         at = gap.ok_or_else(|| unknown("the place of a node"))?;
         let len = u32::try_from(stream.operations.number()?).map_err(|_| unknown("the length of a node"))?;
@@ -243,6 +254,7 @@ fn write_outline(nodes: &[OutlineNode], out: &mut Output) {
 impl Owner for Persona {
     const SORT: Sort = Sort::Persona;
     const FIELDS: u64 = (1 << 4) - 1;
+    const RECORD: usize = PersonaRecord::SIZE;
 
     fn lift(base: &impl Base, row: usize) -> Self {
         lift::persona(&base.tables().persona_at(row))
@@ -295,6 +307,7 @@ impl Owner for Persona {
 impl Owner for Workflow {
     const SORT: Sort = Sort::Workflow;
     const FIELDS: u64 = (1 << 2) - 1;
+    const RECORD: usize = WorkflowRecord::SIZE;
 
     fn lift(base: &impl Base, row: usize) -> Self {
         lift::workflow(&base.tables().workflow_at(row))
@@ -311,6 +324,7 @@ impl Owner for Workflow {
         if fields & 2 != 0 {
             self.steps.clear();
             for _ in 0..stream.operations.number()? {
+                stream.take_record(StepRecord::SIZE)?;
                 let kind = StepKind::from_code(stream.operations.byte()?);
                 let kind = kind.ok_or_else(|| unknown("the kind of a step"))?;
                 let [name, text, when] = [stream.text()?, stream.text()?, stream.text()?].map(String::from);

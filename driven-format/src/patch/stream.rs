@@ -3,6 +3,7 @@
 #[cfg(feature = "diff")]
 use alloc::vec::Vec;
 
+use super::edit::too_long;
 use super::{Operation, Sort};
 use crate::error::Error;
 use crate::tables::utf8;
@@ -71,6 +72,8 @@ pub(super) struct Stream<'s> {
     texts: Input<'s>,
     /// Behind the row that was named last, by sort.
     rows: [i64; 3],
+    /// What the records that are read may still take in the target, in bytes.
+    room: usize,
 }
 
 /// An operation's first byte.
@@ -81,11 +84,12 @@ pub(super) struct Opening {
 }
 
 impl<'s> Stream<'s> {
-    pub(super) fn new(bytes: &'s [u8]) -> Result<Self, Error> {
+    /// A stream that leads to at most `limit` bytes.
+    pub(super) fn new(bytes: &'s [u8], limit: usize) -> Result<Self, Error> {
         let mut input = Input::new(bytes);
         let len = input.size()?;
         let operations = Input::new(input.take(len)?);
-        Ok(Stream { operations, texts: input, rows: [0; 3] })
+        Ok(Stream { operations, texts: input, rows: [0; 3], room: limit })
     }
 
     pub(super) fn opening(&mut self) -> Result<Opening, Error> {
@@ -108,6 +112,13 @@ impl<'s> Stream<'s> {
         let row = row.ok_or_else(|| Error::damaged("a row that is not there"))?;
         *next = i64::from(row) + 1;
         Ok(row as usize)
+    }
+
+    /// Counts a record of the target, before it is made: in memory it takes three times as much, and in a packed stream next
+    /// to nothing.
+    pub(super) fn take_record(&mut self, len: usize) -> Result<(), Error> {
+        self.room = self.room.checked_sub(len).ok_or_else(too_long)?;
+        Ok(())
     }
 
     pub(super) fn bytes(&mut self) -> Result<&'s [u8], Error> {

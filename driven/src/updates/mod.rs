@@ -200,7 +200,8 @@ impl Updates {
         }
     }
 
-    /// How long a pack may be, in bytes; [`SharedPack::LIMIT`] otherwise. No more is held for it, whatever is sent.
+    /// How long a pack may be, in bytes; [`SharedPack::LIMIT`] otherwise. Whatever is sent, no more is read, and what
+    /// a patch is made into takes a few times as much memory at most.
     #[must_use]
     pub fn limit(self, bytes: usize) -> Self {
         Updates { limit: bytes, ..self }

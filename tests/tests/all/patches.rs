@@ -279,6 +279,15 @@ fn a_target_beyond_the_limit_is_refused_before_it_is_there() {
     growing.push(b'e');
     growing.extend(vec![b'e'; 9000]);
     assert_eq!(apply(&old, &growing, DEFAULT_LIMIT).unwrap_err().code(), "patch-limit");
+    // AddSection of a rule with a million origins, of which the first thousand are there: it is not waited for the rest.
+    let origins = [0; 3000];
+    let operations = [&[8, 1, 0x80, 0x20, 0xC0, 0x84, 0x3D][..], &origins].concat();
+    let mut many = head(0);
+    many.extend([(operations.len() & 0x7F) as u8 | 0x80, (operations.len() >> 7) as u8]);
+    many.extend(&operations);
+    many.push(b'x');
+    assert_eq!(apply(&old, &many, 20_000).unwrap_err().code(), "patch-limit");
+    assert_eq!(apply(&old, &many, 50_000).unwrap_err().code(), "patch-damaged");
 }
 
 fn edition(pack: &[u8]) -> [u8; 32] {
