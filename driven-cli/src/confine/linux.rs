@@ -130,11 +130,15 @@ fn seccomp(profile: &Profile) -> Result<Reach, Box<dyn std::error::Error>> {
 fn refused(profile: &Profile) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = REACH_OUT.iter().map(|&call| (call, Vec::new())).collect();
     // Text that is put into the terminal's input is run by the shell that reads it.
-    rules.insert(libc::SYS_ioctl, vec![argument_is(1, libc::TIOCSTI)?, argument_is(1, libc::TIOCLINUX)?]);
+    let mut ioctl = vec![argument_is(1, libc::TIOCSTI)?, argument_is(1, libc::TIOCLINUX)?];
     // What a file is called by its owner and its times is written too, and Landlock does not see it.
     if !profile.writes.iter().any(|path| path == Path::new("/")) {
         rules.extend(METADATA.iter().map(|&call| (call, Vec::new())));
+        for request in FLAGS_OF_FILES {
+            ioctl.push(argument_is(1, *request)?);
+        }
     }
+    rules.insert(libc::SYS_ioctl, ioctl);
     // Limits and places in the queue, of others.
     for call in OF_A_PROCESS {
         let of = |pid: u32| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, pid.into());
@@ -246,20 +250,39 @@ const REACH_OUT: &[i64] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_acct,
     libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
     libc::SYS_settimeofday,
     libc::SYS_clock_settime,
+    libc::SYS_adjtimex,
+    libc::SYS_clock_adjtime,
+    libc::SYS_vhangup,
+    // open_tree_attr: the same number everywhere.
+    467,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
     // Memory and queues that outlive the child, and other processes' places.
     libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
     libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
     libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
     libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    libc::SYS_process_mrelease,
     libc::SYS_setpriority,
     libc::SYS_ioprio_set,
 ];
@@ -304,6 +327,12 @@ const METADATA: &[i64] = &[
     466,
     469,
 ];
+
+/// Requests by which flags, attributes and the version of a file are set through a descriptor that may only read it:
+/// `FS_IOC_SETFLAGS` for programs of 64 and of 32 bits, `FS_IOC_FSSETXATTR`, `FS_IOC_SETVERSION` for both,
+/// `FS_IOC_ENABLE_VERITY`, and `FIFREEZE`.
+const FLAGS_OF_FILES: &[u64] =
+    &[0x4008_6602, 0x4004_6602, 0x401C_5820, 0x4008_7602, 0x4004_7602, 0x4080_6685, 0xC004_5877];
 
 const SOCKETS: &[i64] = &[
     libc::SYS_socket,

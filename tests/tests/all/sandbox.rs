@@ -295,6 +295,35 @@ fn a_command_is_given_nothing_that_is_open_and_can_change_no_file() {
 }
 
 #[test]
+fn a_command_sets_no_flags_of_files_and_reaches_no_queue_of_others() {
+    if !has("mode", "seccomp") {
+        return;
+    }
+    let run = |command: &str, arguments: &[&str]| {
+        let output = Command::new(command).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    };
+    let Some(made) = run("ipcmk", &["-Q"]) else {
+        eprintln!("skipped: no ipcmk here, or no queues");
+        return;
+    };
+    let queue = made.trim().rsplit(' ').next().unwrap();
+    let project = with_command(&format!("ipcrm -q {queue}; chattr +d rules.drv; exit 0"));
+    project.write("other", "");
+    let path = |name: &str| project.path(name).display().to_string();
+    let flags = || run("lsattr", &[&path("rules.drv")]);
+    let before = flags();
+    project.expect(2, &SIGN);
+    // That it is still there to be removed shows that the command could not.
+    assert!(run("ipcrm", &["-q", queue]).is_some(), "the queue is gone");
+    if run("chattr", &["+d", &path("other")]).is_none() {
+        eprintln!("skipped: no chattr here, or a file system without flags");
+        return;
+    }
+    assert_eq!(flags(), before);
+}
+
+#[test]
 fn the_environment_names_a_key_file_and_never_holds_the_key() {
     let project = with_command("");
     let run = |name: &str, value: &str| {
