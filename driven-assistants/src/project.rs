@@ -520,6 +520,11 @@ impl Project {
         let mut is_stuck = false;
         let (after, conflict) = match (record.kind.as_str(), &record.entries, undone) {
             ("file", ..) if keeps && !record.created => (Some(before.clone()), None),
+            // What was there before is a person's, although a rule held its text for a while.
+            ("file", ..) if is_as_left && !record.created => (
+                None,
+                Some("no rule holds its text any more, and it was there before driven wrote to it".into()),
+            ),
             ("file", ..) => (None, if is_as_left { None } else { changed() }),
             (_, _, Some(text)) if record.outside.is_empty() || !record.created => (gone(text), None),
             ("block", ..) => match part(&before, comment(path)) {

@@ -93,7 +93,9 @@ pub(crate) fn check_foreign(file: &Arc<SourceFile>, report: &mut Report) {
         report.push(Finding::in_file(code_of(kind), &file.path, message).hint(hint_of(kind)));
     }
     check_escapes(file, body, report);
-    let mut signals = Signals { file, body, lowered: file.text.to_ascii_lowercase(), code: None, report };
+    let joined = joined(&file.text);
+    let mut signals =
+        Signals { file, body, lowered: file.text.to_ascii_lowercase(), joined, code: None, report };
     signals.phrases();
     signals.comments();
     signals.styles();
@@ -292,13 +294,36 @@ const SIGNALS: &[Signal] = &[
 
 /// What within a comment speaks to a model rather than to whoever edits the file.
 const SPEAKS: &str = r"(?i)\b(you (must|should|shall|will|are to|have to)|always|never|ignore|disregard|instead of|when (asked|the user)|execute|exfiltrate|upload|send|fetch|curl|wget|download|run the|before (answering|responding)|in every (answer|reply|response))\b";
-/// Comments that tools read.
-const TOOLS: &str = r"(?i)^\s*/?(prettier|markdownlint|eslint|textlint|vale|remark|doctoc|toc|start|end|begin|driven|cspell|spell-?checker|todo|fixme|note to editors|copyright|spdx|license|lint|more)\b|^[\s\-=*#]*$";
+impl Signal {
+    /// Whether it is said in sentences, which are wrapped anywhere.
+    fn is_prose(&self) -> bool {
+        matches!(self.code, Code::OverridePhrase | Code::SecrecyPhrase)
+    }
+}
+
+/// The text with each paragraph in one line, every byte where it was. Settings write a line break as an escape.
+fn joined(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let ends = |byte: Option<&u8>| matches!(byte, None | Some(b'\n' | b'\r'));
+    let is_wrap = |at: usize| !ends(at.checked_sub(1).map(|at| &bytes[at])) && !ends(bytes.get(at + 1));
+    let joined = text.char_indices().map(|(at, one)| if one == '\n' && is_wrap(at) { ' ' } else { one });
+    joined.collect::<String>().replace("\\n", "  ")
+}
+
+/// The line around a place. Long ones are cut.
+fn line_of(text: &str, at: usize) -> Range<usize> {
+    const AROUND: usize = 2_000;
+    let floor = text.floor_char_boundary(at.saturating_sub(AROUND));
+    let ceil = text.ceil_char_boundary((at + AROUND).min(text.len()));
+    let start = text[floor..at].rfind('\n').map_or(floor, |end| floor + end + 1);
+    let end = text[at..ceil].find('\n').map_or(ceil, |len| at + len);
+    start..end
+}
 
 fn compiled() -> &'static [Regex] {
     static ALL: OnceLock<Vec<Regex>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let patterns = SIGNALS.iter().map(|signal| signal.pattern).chain([SPEAKS, TOOLS, STYLE]);
+        let patterns = SIGNALS.iter().map(|signal| signal.pattern).chain([SPEAKS, STYLE]);
         patterns.map(|pattern| Regex::new(pattern).expect("the patterns are tested")).collect()
     })
 }
@@ -310,6 +335,8 @@ struct Signals<'s> {
     file: &'s Arc<SourceFile>,
     body: usize,
     lowered: String,
+    /// The text with each paragraph in one line.
+    joined: String,
     /// Fenced blocks of the body, once they were asked for.
     code: Option<Vec<Range<usize>>>,
     report: &'s mut Report,
@@ -333,8 +360,9 @@ impl Signals<'_> {
                 if at < seen || found.len() >= MOST {
                     continue;
                 }
-                let line = self.line(at);
-                let hits = pattern.find_iter(&self.file.text[line.clone()]);
+                let text = if signal.is_prose() { &self.joined } else { &self.file.text };
+                let line = line_of(text, at);
+                let hits = pattern.find_iter(&text[line.clone()]);
                 let ranges = hits.map(|hit| line.start + hit.start()..line.start + hit.end());
                 found.extend(ranges.filter(|range| range.start >= seen));
                 seen = line.end.max(at + 1);
@@ -345,31 +373,27 @@ impl Signals<'_> {
         }
     }
 
-    /// The line around a place. Long ones are cut.
     fn line(&self, at: usize) -> Range<usize> {
-        const AROUND: usize = 2_000;
-        let text = &self.file.text;
-        let floor = text.floor_char_boundary(at.saturating_sub(AROUND));
-        let ceil = text.ceil_char_boundary((at + AROUND).min(text.len()));
-        let start = text[floor..at].rfind('\n').map_or(floor, |end| floor + end + 1);
-        let end = text[at..ceil].find('\n').map_or(ceil, |len| at + len);
-        start..end
+        line_of(&self.file.text, at)
     }
 
     fn is_code(&mut self, at: usize) -> bool {
         let (body, file) = (self.body, self.file);
-        let ticks = file.text[self.line(at).start..at].matches('`').count();
+        let line = self.line(at);
+        let ticks = file.text[line.start..at].matches('`').count();
+        // One that nothing closes begins no code.
+        let is_span = ticks % 2 == 1 && file.text[at..line.end].contains('`');
         let code = self.code.get_or_insert_with(|| {
             let text = &file.text[body..];
             let fences = outline::scan(text).fences;
             fences.iter().map(|fence| body + fence.start..body + end_of_fence(text, fence.start)).collect()
         });
-        code.iter().any(|range| range.contains(&at)) || ticks % 2 == 1
+        is_span || code.iter().any(|range| range.contains(&at))
     }
 
     /// Comments are not shown where Markdown is, and models read them.
     fn comments(&mut self) {
-        let [.., speaks, tools, _] = compiled() else { return };
+        let [.., speaks, _] = compiled() else { return };
         let text = &self.file.text;
         let (mut from, mut count) = (0, 0);
         while let Some(start) = text[from..].find("<!--").map(|at| from + at) {
@@ -379,12 +403,7 @@ impl Signals<'_> {
             let long = text.floor_char_boundary(inner_start + 4_000);
             let inner = &text[inner_start..inner_end.min(long.max(inner_start))];
             let words = inner.split_whitespace().count();
-            if count < MOST
-                && words >= 4
-                && speaks.is_match(inner)
-                && !tools.is_match(inner)
-                && !self.is_code(start)
-            {
+            if count < MOST && words >= 4 && speaks.is_match(inner) && !self.is_code(start) {
                 count += 1;
                 let message = "a comment that is not shown speaks to the model";
                 self.push(
@@ -399,20 +418,27 @@ impl Signals<'_> {
 
     fn styles(&mut self) {
         let [.., style] = compiled() else { return };
-        let file = self.file;
-        let text = &file.text;
-        let mut seen: Vec<Range<usize>> = Vec::new();
-        for word in ["style", " hidden"] {
-            let places: Vec<usize> = memmem::find_iter(self.lowered.as_bytes(), word).collect();
-            for at in places {
-                let line = self.line(at);
-                let Some(hit) = style.find(&text[line.clone()]) else { continue };
-                let range = line.start + hit.start()..line.start + hit.end();
-                if seen.len() < MOST && !seen.contains(&range) && !self.is_code(range.start) {
-                    seen.push(range.clone());
-                    let message = "this style keeps text from being shown";
-                    self.push(Code::HiddenStyle, range, message, "say it in the open, or take it out");
-                }
+        let words = ["style", "hidden"].iter();
+        let mut places: Vec<usize> =
+            words.flat_map(|word| memmem::find_iter(self.lowered.as_bytes(), word)).collect();
+        places.sort_unstable();
+        let mut found: Vec<Range<usize>> = Vec::new();
+        // Each line is held against the pattern once, however often it has the words.
+        let mut seen = 0;
+        for at in places {
+            if at < seen || found.len() >= MOST {
+                continue;
+            }
+            let line = line_of(&self.joined, at);
+            let hits = style.find_iter(&self.joined[line.clone()]);
+            let ranges = hits.map(|hit| line.start + hit.start()..line.start + hit.end());
+            found.extend(ranges.filter(|range| range.start >= seen));
+            seen = line.end.max(at + 1);
+        }
+        for range in found {
+            if !self.is_code(range.start) {
+                let message = "this style keeps text from being shown";
+                self.push(Code::HiddenStyle, range, message, "say it in the open, or take it out");
             }
         }
     }

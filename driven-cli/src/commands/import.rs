@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use driven_assistants::catalog::find;
 use driven_assistants::import::{Imported, import};
-use driven_build::{PROJECT_FILE, printable, write_folder, write_if_changed};
+use driven_build::{PROJECT_FILE, ProjectSettings, printable_line, write_folder, write_if_changed};
 use serde_json::{Value, json};
 
+use super::init::name_of;
 use super::sync::unknown;
 use crate::confine::Profile;
 use crate::output::Output;
@@ -67,10 +68,14 @@ impl Import {
             .iter()
             .map(|name| find(name.trim()).ok_or_else(|| unknown(name)))
             .collect::<Result<Vec<_>, _>>()?;
-        let imported = import(&self.root, &from)?;
+        let mut imported = import(&self.root, &from)?;
         if imported.set.rules.is_empty() {
             for note in &imported.notes {
-                output.note(&format!("passed over {}: {}", printable(&note.path), printable(&note.message)));
+                output.note(&format!(
+                    "passed over {}: {}",
+                    printable_line(&note.path),
+                    printable_line(&note.message)
+                ));
             }
             return Err(Failure::new(
                 "nothing-found",
@@ -81,22 +86,49 @@ impl Import {
         let folder = self.output.clone().unwrap_or_else(|| self.root.join("rules"));
         if !self.dry_run {
             refuse_taken(&folder)?;
+            imported.set.manifest.name = name_of(&self.root);
+            imported.set.manifest.version = 1;
             write_folder(&imported.set, &folder)?;
         }
         let settings = self.settings(&folder, &imported)?;
         output.either(&self.value(&imported, &folder, settings.as_deref()), || text(&imported, &folder));
+        if let Some(settings) = &settings {
+            output.note(&format!("wrote {}", settings.display()));
+        }
+        if !self.dry_run {
+            self.say_what_is_next(&folder, output);
+        }
         Ok(Exit::Clean)
+    }
+
+    fn say_what_is_next(&self, folder: &Path, output: &mut Output) {
+        let settings = self.root.join(PROJECT_FILE);
+        match ProjectSettings::load(&self.root) {
+            Ok(found) if settings.exists() && !is_same(&self.root.join(&found.rules), folder) => {
+                output.note(&format!(
+                    "{} goes by the rules in `{}`: to go by these, have `rules` name {}",
+                    settings.display(),
+                    found.rules,
+                    folder.display()
+                ))
+            }
+            _ => {}
+        }
+        output.note(
+            "next: `driven sync` writes the same files again; a rule goes to the assistants that its `targets` name, \
+             and to all of them without that line",
+        );
     }
 
     /// Writes a `driven.toml` that names the assistants, where there is none.
     fn settings(&self, folder: &Path, imported: &Imported) -> Result<Option<PathBuf>, Failure> {
         let file = self.root.join(PROJECT_FILE);
-        let Some(rules) = folder.strip_prefix(&self.root).ok().and_then(Path::to_str) else {
-            return Ok(None);
-        };
         if self.dry_run || file.symlink_metadata().is_ok() {
             return Ok(None);
         }
+        let whole = |path: &Path| path.canonicalize().map_err(|err| Failure::io(path, &err));
+        let (root, folder) = (whole(&self.root)?, whole(folder)?);
+        let Some(rules) = folder.strip_prefix(&root).ok().and_then(Path::to_str) else { return Ok(None) };
         let targets = Value::from(imported.targets.clone());
         let text = format!("rules = {}\n\n[sync]\ntargets = {targets}\n", Value::from(rules));
         write_if_changed(&file, text.as_bytes()).map_err(|err| Failure::io(&file, &err))?;
@@ -136,10 +168,14 @@ impl Import {
     }
 }
 
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().is_some_and(|one| other.canonicalize().ok() == Some(one))
+}
+
 fn refuse_taken(folder: &Path) -> Result<(), Failure> {
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::new("not-empty", format!("{} is not empty", folder.display()))
-            .hint("give another folder with `-o`"));
+            .hint("give another folder with `-o`; what `driven init` made can go, `import` makes its own"));
     }
     Ok(())
 }
@@ -152,16 +188,21 @@ fn text(imported: &Imported, folder: &Path) -> String {
             text,
             "{:<9}{}  from {}",
             rule.activation.as_str(),
-            printable(&rule.id),
-            printable(&from)
+            printable_line(&rule.id),
+            printable_line(&from)
         );
     }
     for note in &imported.notes {
-        let _ = writeln!(text, "passed over {}: {}", printable(&note.path), printable(&note.message));
+        let _ =
+            writeln!(text, "passed over {}: {}", printable_line(&note.path), printable_line(&note.message));
     }
     for (a, b, percent) in &imported.similar {
-        let _ =
-            writeln!(text, "similar: {} and {} share {percent} % of their lines", printable(a), printable(b));
+        let _ = writeln!(
+            text,
+            "similar: {} and {} share {percent} % of their lines",
+            printable_line(a),
+            printable_line(b)
+        );
     }
     let _ = writeln!(text, "{}: {} rules", folder.display(), imported.set.rules.len());
     text

@@ -1,7 +1,7 @@
 //! `driven init`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use driven_build::{PACK_FILE, PROJECT_FILE, write_whole};
 use serde_json::json;
@@ -42,11 +42,7 @@ activation: always
 impl Init {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let folder = self.dir.join("rules");
-        let name = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
-        let name =
-            name.file_name().map_or_else(|| "rules".into(), |name| name.to_string_lossy().into_owned());
-        let name: String =
-            name.chars().filter(|char| char.is_alphanumeric() || "-_. ".contains(*char)).collect();
+        let name = name_of(&self.dir);
         let pack = format!("# What this pack of rules is.\nname = \"{name}\"\nversion = 1\n");
         fs::create_dir_all(&folder).map_err(|err| Failure::io(&folder, &err))?;
         let files = [
@@ -67,4 +63,12 @@ impl Init {
         output.note("next: write rules in `rules`, then run `driven validate`");
         Ok(Exit::Clean)
     }
+}
+
+/// What the pack of a project is called that has no name yet: as its folder.
+pub(crate) fn name_of(dir: &Path) -> String {
+    let whole = dir.canonicalize().unwrap_or_else(|_| dir.into());
+    let name = whole.file_name().map_or_else(|| "rules".into(), |name| name.to_string_lossy());
+    let name: String = name.chars().filter(|char| char.is_alphanumeric() || "-_. ".contains(*char)).collect();
+    name.trim().into()
 }

@@ -383,6 +383,30 @@ fn hostile_trees_are_passed_over_with_a_word() {
 }
 
 #[test]
+fn a_file_that_was_taken_in_is_not_deleted_with_its_rule() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("CLAUDE.md", "# Ours\n");
+    let (_, err) = project.expect(0, &["import", "-o", "taken"]);
+    assert!(err.contains("wrote ./driven.toml") && err.contains("`targets`"), "{err}");
+    let name = project
+        .path("")
+        .file_name()
+        .unwrap()
+        .to_string_lossy()
+        .replace(|one: char| !one.is_alphanumeric(), "");
+    let pack = fs::read_to_string(project.path("taken/pack.toml")).unwrap();
+    assert!(pack.contains("version = 1") && pack.replace('.', "").contains(&name), "{pack}");
+    project.write("taken/other.md", "---\ntargets: [cursor]\n---\nMore.\n");
+    project.expect(0, &["sync"]);
+    fs::remove_file(project.path("taken/claude.md")).unwrap();
+    let (out, _) = project.expect(1, &["sync"]);
+    assert!(out.contains("it was there before driven wrote to it"), "{out}");
+    assert_eq!(fs::read_to_string(project.path("CLAUDE.md")).unwrap(), "# Ours\n");
+    project.expect(0, &["sync", "--force"]);
+    assert!(!project.path("CLAUDE.md").exists());
+}
+
+#[test]
 fn nothing_is_imported_over_what_is_there() {
     let project = Project::new();
     project.write(".claude/rules/good.md", "Good.\n");
