@@ -19,6 +19,7 @@ use crate::catalog::{Assistant, LimitKind, Scope, SettingsFormat, assistants, fi
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{Journal, JournalStep, complete, recover, remove_stage, take_lock};
 use crate::plan::{Content, Plan};
+use crate::render::FateKind;
 use crate::settings;
 use crate::tree::Tree;
 
@@ -570,7 +571,7 @@ impl Project {
         let mut warnings = Vec::new();
         for assistant in plan.fates.keys().filter_map(|id| find(id)) {
             self.warn_of_limits(assistant, &texts, changes, &mut warnings);
-            self.warn_of_order(assistant, &texts, &mut warnings);
+            self.warn_of_order(assistant, plan, &texts, &mut warnings);
         }
         warnings
     }
@@ -633,6 +634,7 @@ impl Project {
     fn warn_of_order(
         &self,
         assistant: &'static Assistant,
+        plan: &Plan,
         texts: &BTreeMap<&str, &str>,
         warnings: &mut Vec<Warning>,
     ) {
@@ -647,19 +649,43 @@ impl Project {
             }
         } else {
             let own = assistant.root.as_ref().map(|root| root.file.as_str());
-            let planned = |path: &&String| {
-                Some(path.as_str()) != own
-                    && texts.keys().any(|known| known == path || known.starts_with(&format!("{path}/")))
-            };
-            let twice: Vec<&str> = assistant.reads.iter().filter(planned).map(String::as_str).collect();
-            if !twice.is_empty() {
+            let others = assistant.reads.iter().filter(|path| Some(path.as_str()) != own);
+            let twice = others.map(|path| (path, twice_read(plan, assistant, path)));
+            for (read, rules) in twice.filter(|(_, rules)| !rules.is_empty()) {
                 let path =
                     own.or(assistant.rules.as_ref().map(|rules| rules.dir.as_str())).unwrap_or_default();
-                let message =
-                    format!("{} also reads {}: the same rules twice", assistant.name, twice.join(", "));
+                let message = format!("{} also reads {read}: {} twice", assistant.name, in_words(&rules));
                 warnings.push(Warning { assistant: &assistant.id, path: path.into(), message });
             }
         }
+    }
+}
+
+/// The rules that an assistant gets in its own files, and again by reading a path, or what lies below it, that others have
+/// theirs in.
+fn twice_read<'p>(plan: &'p Plan, assistant: &Assistant, path: &str) -> Vec<&'p str> {
+    let is_there =
+        |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let files = plan.files.iter().filter(|(file, _)| is_there(file));
+    let others: BTreeSet<&str> = files
+        .filter(|(_, planned)| !planned.owners.contains(&assistant.id.as_str()))
+        .flat_map(|(_, planned)| planned.owners.iter().copied())
+        .collect();
+    let rules = |id: &str| {
+        let fates = plan.fates.get(id).into_iter().flatten();
+        fates.filter(|fate| fate.kind <= FateKind::Folded).map(|fate| fate.rule.as_str())
+    };
+    let theirs: BTreeSet<&str> = others.into_iter().flat_map(rules).collect();
+    rules(&assistant.id).filter(|rule| theirs.contains(rule)).collect()
+}
+
+/// A few rules by name, and how many more there are.
+fn in_words(rules: &[&str]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<String> = rules.iter().take(NAMED).map(|rule| format!("`{rule}`")).collect();
+    match rules.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }
 

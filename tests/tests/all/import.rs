@@ -407,6 +407,21 @@ fn a_file_that_was_taken_in_is_not_deleted_with_its_rule() {
 }
 
 #[test]
+fn only_a_rule_that_is_read_twice_is_said_to_be() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("CLAUDE.md", "# Ours\n");
+    project.write("AGENTS.md", "For agents.\n");
+    project.write(".cursor/rules/x.mdc", "---\nalwaysApply: true\n---\nFor Cursor.\n");
+    project.expect(0, &["import"]);
+    let (out, err) = project.expect(0, &["sync"]);
+    assert!(!out.contains("twice") && !err.contains("twice"), "{out}{err}");
+    // Now it goes to all, and Cursor reads the file of the others too.
+    project.write("rules/x.md", "---\nactivation: always\n---\nFor all.\n");
+    let (out, err) = project.expect(0, &["sync", "--force"]);
+    assert!(format!("{out}{err}").contains("Cursor also reads AGENTS.md: `x` twice"), "{out}{err}");
+}
+
+#[test]
 fn nothing_is_imported_over_what_is_there() {
     let project = Project::new();
     project.write(".claude/rules/good.md", "Good.\n");
