@@ -6,6 +6,8 @@
 
 use driven_format::file_hash;
 
+use crate::ends::feeds;
+
 /// How comments are written in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comment {
@@ -105,7 +107,7 @@ pub fn glue(before: &str) -> &'static str {
 }
 
 fn short_digest(text: &str) -> String {
-    file_hash(text.as_bytes()).to_string()[..16].to_owned()
+    file_hash(feeds(text).as_bytes()).to_string()[..16].to_owned()
 }
 
 #[cfg(test)]

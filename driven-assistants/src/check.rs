@@ -80,7 +80,19 @@ pub fn check(root: &Path, shown: &Path, scope: &Scope<'_>) -> Result<Checked> {
         let found = scope.found.map_or(&[][..], Report::findings).iter();
         let known: BTreeSet<(Code, String)> =
             found.map(|finding| (finding.code(), finding.line().to_owned())).collect();
-        let is_written = |path: &str, text: &str| project.as_ref().is_some_and(|one| one.wrote(path, text));
+        // What was taken in, and is still as it was, is what the next run will write.
+        let was_taken = |path: &str, text: &str| {
+            let mut origins = scope.rules.iter().flat_map(|one| {
+                let body = &one.rule.body;
+                one.rule.origins.iter().map(move |origin| (origin, body))
+            });
+            origins.any(|(origin, body)| {
+                origin.path == path && text.strip_prefix(&*origin.text) == Some(body.as_str())
+            })
+        };
+        let is_written = |path: &str, text: &str| {
+            project.as_ref().is_some_and(|one| one.wrote(path, text)) || was_taken(path, text)
+        };
         let mut paths: Vec<(String, Option<&'static Assistant>)> = Vec::new();
         let links = walk(&tree, &mut checked.notes, &mut |path, owner| paths.push((path.to_owned(), owner)));
         for link in links {

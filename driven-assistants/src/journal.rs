@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::project::{JOURNAL, STAGE, STATE_FOLDER, State, digest, may_own, write_state};
+use crate::project::{JOURNAL, STAGE, STATE_FOLDER, State, exact_digest, may_own, write_state};
 use crate::tree::Tree;
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -43,7 +43,7 @@ pub(crate) fn recover(tree: &Tree) -> Result<()> {
     let journal: Journal = serde_json::from_str(&text).map_err(|err| refuse(err.to_string()))?;
     // The journal may be somebody else's, or old: it says what it expects, and only rules go where rules go.
     for step in &journal.steps {
-        let now = tree.read(&step.path).map_err(|err| refuse(err.to_string()))?.as_deref().map(digest);
+        let now = tree.read(&step.path).map_err(|err| refuse(err.to_string()))?.as_deref().map(exact_digest);
         if !may_own(&step.path) {
             return Err(refuse(format!("`{}` is no file that driven writes", step.path)));
         }
@@ -52,7 +52,7 @@ pub(crate) fn recover(tree: &Tree) -> Result<()> {
         }
         let staged = step.staged.map(|number| tree.read(&format!("{STATE_FOLDER}/{STAGE}/{number}")));
         let content = staged.transpose().map_err(|err| refuse(err.to_string()))?.flatten();
-        if now != step.after && content.as_deref().map(digest) != step.after {
+        if now != step.after && content.as_deref().map(exact_digest) != step.after {
             return Err(refuse(format!("what was to go to {} is not there", step.path)));
         }
     }

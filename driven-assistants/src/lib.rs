@@ -29,6 +29,7 @@
 pub mod block;
 pub mod catalog;
 pub mod check;
+mod ends;
 mod error;
 pub mod globs;
 pub mod head;

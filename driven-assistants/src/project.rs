@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::{Comment, glue, part, wrap};
 use crate::catalog::{Assistant, LimitKind, Scope, SettingsFormat, assistants, find};
+use crate::ends;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{Journal, JournalStep, complete, recover, remove_stage, take_lock};
 use crate::plan::{Content, Plan};
@@ -67,6 +68,8 @@ struct Undo {
     front: usize,
     back: usize,
     was: String,
+    /// How long the file was then: under other line ends it has another length.
+    len: usize,
 }
 
 impl Undo {
@@ -76,10 +79,12 @@ impl Undo {
         let (rest, other) = (&before[front..], &after[front..]);
         let same = rest.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
         let start = rest.ceil_char_boundary(rest.len() - same);
-        Undo { front, back: rest.len() - start, was: rest[..start].into() }
+        Undo { front, back: rest.len() - start, was: rest[..start].into(), len: after.len() }
     }
 
+    /// What a file was that is as it was left, under whatever line ends.
     fn apply(&self, text: &str) -> Option<String> {
+        let text = &*ends::forms(text).into_iter().find(|form| form.len() == self.len)?;
         let back = text.len().checked_sub(self.back).filter(|back| *back >= self.front)?;
         Some(format!("{}{}{}", text.get(..self.front)?, self.was, text.get(back..)?))
     }
@@ -346,13 +351,19 @@ impl Project {
     fn change(&self, path: &str, owners: &[&str], content: &Content, state: &mut State) -> Result<Change> {
         let owners: Vec<String> = owners.iter().map(|&id| id.to_owned()).collect();
         let old = self.state.files.get(path);
-        let before = self.tree.read(path)?;
-        let Wanted { after, conflict, is_stuck, mut record } = wanted(path, content, before.as_deref(), old);
+        let there = self.tree.read(path)?;
+        // A block is put in, and looked for, under the one kind of line ends.
+        let before = there.as_deref().map(|there| match content {
+            Content::Block { base: None, .. } if ends::has_returns(there) => ends::feeds(there),
+            _ => there.into(),
+        });
+        let before = before.as_deref();
+        let Wanted { after, conflict, is_stuck, mut record } = wanted(path, content, before, old);
         record.created = old.map_or(before.is_none(), |old| old.created);
         record.owners.clone_from(&owners);
         record.whole = after.as_deref().map(digest).unwrap_or_default();
         if record.kind != "file"
-            && let (Some(original), Some(after)) = (original(before.as_deref(), old), &after)
+            && let (Some(original), Some(after)) = (original(before, old), &after)
         {
             record.undo = Some(Undo::of(&original, after));
         }
@@ -361,7 +372,11 @@ impl Project {
         } else if let Some(old) = old {
             state.files.insert(path.into(), old.clone());
         }
-        Ok(Change { path: path.into(), owners, before, after, conflict, is_stuck })
+        let after = match &there {
+            Some(there) => after.map(|after| ends::as_in(there, after)),
+            None => after,
+        };
+        Ok(Change { path: path.into(), owners, before: there, after, conflict, is_stuck })
     }
 
     /// What must happen to take back all that driven wrote, or what it wrote for some assistants alone.
@@ -474,8 +489,8 @@ impl Project {
             journal.steps.push(JournalStep {
                 path: change.path.clone(),
                 staged: change.after.is_some().then_some(number),
-                before: change.before.as_deref().map(digest),
-                after: change.after.as_deref().map(digest),
+                before: change.before.as_deref().map(exact_digest),
+                after: change.after.as_deref().map(exact_digest),
             });
         }
         Ok(journal)
@@ -513,7 +528,13 @@ impl Project {
             let hint = "restore it from version control, or remove it: then every file counts as your own";
             return Err(Error::new(ErrorKind::State, message, hint));
         }
-        let Some(before) = self.tree.read(path)? else { return Ok(None) };
+        let Some(there) = self.tree.read(path)? else { return Ok(None) };
+        let before = match record.kind.as_str() {
+            "block" if record.outside.is_empty() && ends::has_returns(&there) => {
+                ends::feeds(&there).into_owned()
+            }
+            _ => there.clone(),
+        };
         let is_as_left = digest(&before) == record.whole;
         let undone = record.undo.as_ref().filter(|_| is_as_left).and_then(|undo| undo.apply(&before));
         let changed = || Some("it was changed since driven wrote it".to_owned());
@@ -559,7 +580,8 @@ impl Project {
             _ => (Some(before.clone()), None),
         };
         let owners = record.owners.clone();
-        Ok(Some(Change { path: path.into(), owners, before: Some(before), after, conflict, is_stuck }))
+        let after = after.map(|after| ends::as_in(&there, after));
+        Ok(Some(Change { path: path.into(), owners, before: Some(there), after, conflict, is_stuck }))
     }
 
     /// What an assistant cuts, hides or loads twice.
@@ -701,11 +723,12 @@ fn wanted(path: &str, content: &Content, before: Option<&str>, old: Option<&Reco
     let record = |kind: &str| Record { kind: kind.into(), ..Record::default() };
     match content {
         Content::File(text) => {
-            let conflict = before.filter(|before| before != text).and_then(|before| match old {
-                Some(old) if old.kind == "file" && old.whole == digest(before) => None,
-                Some(_) => Some("it was changed since driven wrote it".to_owned()),
-                None => Some("it is there, and driven did not write it".to_owned()),
-            });
+            let conflict =
+                before.filter(|before| !ends::is_same(before, text)).and_then(|before| match old {
+                    Some(old) if old.kind == "file" && old.whole == digest(before) => None,
+                    Some(_) => Some("it was changed since driven wrote it".to_owned()),
+                    None => Some("it is there, and driven did not write it".to_owned()),
+                });
             Wanted { after: Some(text.clone()), conflict, is_stuck: false, record: record("file") }
         }
         Content::Block { base, text } => block_wanted(path, base.as_deref(), text, before, old),
@@ -824,7 +847,7 @@ fn block_wanted(
     };
     let outside = format!("{head}{}", parted.after);
     let (head, tail) = match base {
-        Some(base) if outside != base => {
+        Some(base) if !ends::is_same(&outside, base) => {
             let known = old.is_some_and(|old| !old.outside.is_empty() && old.outside == digest(&outside));
             if before.is_some() && !known {
                 conflict = Some("it was changed, and a rule holds its text".to_owned());
@@ -849,7 +872,13 @@ fn comment(path: &str) -> Comment {
     if path.ends_with(".gitignore") { Comment::Hash } else { Comment::Html }
 }
 
-pub(crate) fn digest(text: &str) -> String {
+/// What names a text under whatever line ends.
+fn digest(text: &str) -> String {
+    exact_digest(&ends::feeds(text))
+}
+
+/// What names these very bytes.
+pub(crate) fn exact_digest(text: &str) -> String {
     file_hash(text.as_bytes()).to_string()
 }
 

@@ -410,9 +410,11 @@ fn a_file_that_was_taken_in_is_not_deleted_with_its_rule() {
 fn only_a_rule_that_is_read_twice_is_said_to_be() {
     let project = Project(tempfile::tempdir().unwrap());
     project.write("CLAUDE.md", "# Ours\n");
-    project.write("AGENTS.md", "For agents.\n");
+    project.write("AGENTS.md", "For agents, in a text of more than forty characters in all.\n");
     project.write(".cursor/rules/x.mdc", "---\nalwaysApply: true\n---\nFor Cursor.\n");
     project.expect(0, &["import"]);
+    // What was taken in is no second text beside its rule.
+    project.expect(0, &["validate", "--strict"]);
     let (out, err) = project.expect(0, &["sync"]);
     assert!(!out.contains("twice") && !err.contains("twice"), "{out}{err}");
     // Now it goes to all, and Cursor reads the file of the others too.

@@ -623,6 +623,51 @@ fn a_persons_line_ends_stay_when_the_block_is_gone() {
 }
 
 #[test]
+fn line_ends_that_a_checkout_changed_are_no_edit() {
+    let project = Project::new();
+    project.write("AGENTS.md", "mine\n");
+    project.write(".aider.conf.yml", "dark-mode: true\n");
+    let sync = ["sync", "--target", "agentsmd,cursor,aider"];
+    project.expect(0, &sync);
+    let state = fs::read(project.path(".driven/sync.json")).unwrap();
+    let files = |ends: &str| {
+        for (path, bytes) in snapshot(&project.path("")) {
+            if !path.contains(".driven/") && path.contains("rules")
+                || ["AGENTS.md", ".aider.conf.yml"].contains(&&*path)
+            {
+                let text = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
+                fs::write(project.path(&path), text.replace('\n', ends)).unwrap();
+            }
+        }
+    };
+    files("\r\n");
+    for _ in 0..3 {
+        project.expect(0, &[&sync[..], &["--check"]].concat());
+        project.expect(0, &sync);
+    }
+    // A change comes under the ends that the file has, and what is remembered is the same everywhere.
+    project.write("rules/more.md", "---\nactivation: always\n---\nMore.\n");
+    project.expect(0, &sync);
+    let agents = fs::read_to_string(project.path("AGENTS.md")).unwrap();
+    assert!(agents.contains("More.\r\n") && !agents.replace("\r\n", "").contains('\n'), "{agents:?}");
+    fs::remove_file(project.path("rules/more.md")).unwrap();
+    project.expect(0, &sync);
+    files("\n");
+    project.expect(0, &[&sync[..], &["--check"]].concat());
+    assert_eq!(fs::read(project.path(".driven/sync.json")).unwrap(), state);
+    // An edit is one under any ends.
+    files("\r\n");
+    let edited =
+        fs::read_to_string(project.path("AGENTS.md")).unwrap().replace("driven:end", "edited\r\ndriven:end");
+    project.write("AGENTS.md", edited);
+    project.expect(1, &sync);
+    project.write("AGENTS.md", agents.replace("More.\r\n", ""));
+    files("\r\n");
+    project.expect(0, &["sync", "--clean", "--force"]);
+    assert_eq!(fs::read_to_string(project.path(".aider.conf.yml")).unwrap(), "dark-mode: true\r\n");
+}
+
+#[test]
 fn a_run_that_fails_leaves_everything_as_it_was_and_the_next_one_works() {
     // A rule as a file and another as a folder of that name.
     let project = Project::new();
