@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use driven_format::{Capabilities, Capability, Manifest};
@@ -170,8 +170,8 @@ pub(crate) fn read_pack(folder: &Path, shown: &Path, report: &mut Report) -> Pac
             _ => {
                 let Some(folders) = reader.table(value) else { continue };
                 for (key, value) in reader.entries(folders, &["personas", "workflows"]) {
-                    let text = Some(reader.text(value));
-                    if key == "personas" { settings.personas = text } else { settings.workflows = text }
+                    let folder = reader.near_folder(value);
+                    if key == "personas" { settings.personas = folder } else { settings.workflows = folder }
                 }
             }
         }
@@ -274,6 +274,23 @@ impl<'r> Reader<'r> {
             self.fault(value.span(), "expected a text without line breaks or control characters".into(), "");
         }
         text
+    }
+
+    /// A folder within the rule folder or beside it: what is farther away is somebody else's, and may be the whole disk.
+    fn near_folder(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let text = self.text(value);
+        let mut parts = Path::new(&text).components().skip_while(|part| *part == Component::CurDir).peekable();
+        if parts.peek() == Some(&Component::ParentDir) {
+            parts.next();
+        }
+        if parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_))) {
+            return Some(text);
+        }
+        if !text.is_empty() {
+            let message = format!("expected a folder in the rule folder or beside it, found `{text}`");
+            self.fault(value.span(), message, "name it as `personas` or `../personas`");
+        }
+        None
     }
 
     fn number(&mut self, value: &Spanned<DeValue<'_>>) -> u64 {

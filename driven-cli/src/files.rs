@@ -9,6 +9,9 @@ use driven_format::patch::PATCH_MAGIC;
 
 use crate::Failure;
 
+/// What a set of rules as JSON begins with, white space left out.
+const OUR_JSON: &[u8] = br#"{"manifest":{"#;
+
 /// What a file that may be replaced begins with.
 pub(crate) enum Kind {
     /// A pack.
@@ -43,10 +46,19 @@ impl Kind {
         }
     }
 
+    /// Whether a file that begins so may be replaced. JSON may be anybody's: it is only ours as `convert` writes it.
+    fn may_replace(&self, head: &[u8]) -> bool {
+        let is_our_json = || {
+            let dense = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+            dense.take(OUR_JSON.len()).eq(OUR_JSON.iter().copied())
+        };
+        self.is(head) && (!matches!(self, Kind::Json) || is_our_json())
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Kind::Pack => "pack",
-            Kind::Json => "JSON",
+            Kind::Json => "JSON of rules",
             Kind::Statement => "signed statement",
             Kind::Signature => "signature",
             Kind::Detached => "detached signatures",
@@ -103,7 +115,7 @@ pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
         let mut head = Vec::new();
         let read = File::open(path).and_then(|file| file.take(65).read_to_end(&mut head));
         read.map_err(|err| Failure::io(path, &err))?;
-        if !head.is_empty() && !kind.is(&head) {
+        if !head.is_empty() && !kind.may_replace(&head) {
             let message = format!("{} exists and is no {}", path.display(), kind.name());
             return Err(Failure::new("exists", message).hint("choose another name, or remove it"));
         }

@@ -78,7 +78,11 @@ impl Build {
             Some(key) => sign_pack(&compiled.pack, key, 0)?,
             None => compiled.pack,
         };
+        let was_signed = key.is_none() && PackBuf::open(out).is_ok_and(|there| there.as_pack().is_signed());
         files::write(out, &pack, &Kind::Pack)?;
+        if was_signed {
+            output.note("the pack that was there was signed, and this one is not: `driven sign` signs it");
+        }
         let tables = Tables::check(&pack)?;
         let (digest, hash) = (tables.root_digest().to_string(), file_hash(&pack).to_string());
         let value = json!({

@@ -56,10 +56,20 @@ impl Publish {
             tree = tree.keep(keep);
         }
         let (mut values, mut lines) = (Vec::new(), Vec::new());
-        for path in &self.packs {
+        // All of them are looked at before the first becomes current.
+        let packs = self.packs.iter().map(|path| {
             let pack = PackBuf::open(path)?;
-            if let Some((file, timestamp)) = &timestamp {
-                is_about(file, timestamp, pack.as_pack())?;
+            pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(path))?;
+            Ok((path, pack))
+        });
+        for (path, pack) in packs.collect::<Result<Vec<_>, Failure>>()? {
+            match &timestamp {
+                Some((file, timestamp)) => is_about(file, timestamp, pack.as_pack())?,
+                None if !pack.as_pack().is_signed() => output.note(&format!(
+                    "{}: it is not signed: who takes packs by a key, or by a root, refuses it",
+                    path.display()
+                )),
+                None => {}
             }
             let published =
                 tree.publish(pack.as_pack().as_bytes()).map_err(|err| Failure::from(err).in_file(path))?;

@@ -398,3 +398,45 @@ fn a_name_can_not_pass_for_another_line() {
     let (out, _) = project.expect(0, &["inspect", "x.drv"]);
     assert!(out.contains("d<000A>signed by  me") && !out.contains("\nsigned by  me"), "{out}");
 }
+
+#[test]
+fn json_of_others_is_not_written_over() {
+    let project = Project::new();
+    project.write("package.json", "{\"name\": \"mine\"}");
+    let (_, err) = project.expect(2, &["convert", "rules", "-o", "package.json"]);
+    assert!(err.contains("exists and is no JSON of rules"), "{err}");
+    project.expect(0, &["convert", "rules", "-o", "rules.json"]);
+    project.expect(0, &["convert", "rules", "-o", "rules.json"]);
+}
+
+#[test]
+fn folders_of_a_pack_are_near_its_rules() {
+    let project = Project::new();
+    for far in ["/", "/etc", "..", "../..", "../../..", "a/../../b"] {
+        project.write("rules/pack.toml", format!("[folders]\npersonas = \"{far}\"\n"));
+        let (_, err) = project.expect(1, &["build", "rules", "-o", "rules.drv"]);
+        assert!(err.contains("rules/pack.toml:2:12") && err.contains("beside it"), "{far}: {err}");
+    }
+    for near in ["personas", "./personas", "../personas", "../some/personas"] {
+        fs::create_dir_all(project.path("rules").join(near)).unwrap();
+        project.write("rules/pack.toml", format!("[folders]\npersonas = \"{near}\"\n"));
+        project.expect(0, &["build", "rules", "-o", "rules.drv"]);
+    }
+}
+
+#[test]
+fn what_is_published_or_built_without_a_signature_is_said_so() {
+    let project = Project::new();
+    project.write("rules/pack.toml", "name = \"demo\"\nversion = 1\n");
+    project.expect(0, &["keygen", "release"]);
+    project.expect(0, &["build", "rules", "-o", "rules.drv", "--key", "release.key"]);
+    let (_, err) = project.expect(0, &["publish", "site", "rules.drv"]);
+    assert!(!err.contains("not signed"), "{err}");
+    let (_, err) = project.expect(0, &["build", "rules", "-o", "rules.drv"]);
+    assert!(err.contains("was signed, and this one is not"), "{err}");
+    project.write("bad.drv", "no pack");
+    project.expect(2, &["publish", "other", "rules.drv", "bad.drv"]);
+    assert!(!project.path("other").exists(), "one that is none keeps all of them back");
+    let (_, err) = project.expect(0, &["publish", "other", "rules.drv"]);
+    assert!(err.contains("rules.drv: it is not signed"), "{err}");
+}

@@ -223,6 +223,10 @@ fn links_lead_nowhere() {
     // Nor does its pack.toml lead to other folders.
     let project = workspace();
     project.write("acme/rules/pack.toml", format!("[folders]\npersonas = {:?}\n", outside.path()));
+    let (_, err) = project.expect(1, &["deps", "accept", "acme"]);
+    assert!(err.contains("DRV070"), "{err}");
+    project.write("acme/theirs/theirs.md", "Theirs.\n");
+    project.write("acme/rules/pack.toml", "[folders]\npersonas = \"../theirs\"\n");
     project.expect(0, &["deps", "accept", "acme"]);
     assert_eq!(ids(&project), ["acme@1.2.0/errors", "own"]);
 }
