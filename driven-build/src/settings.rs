@@ -279,7 +279,8 @@ impl<'r> Reader<'r> {
     /// A folder within the rule folder or beside it: what is farther away is somebody else's, and may be the whole disk.
     fn near_folder(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
         let text = self.text(value);
-        let mut parts = Path::new(&text).components().skip_while(|part| *part == Component::CurDir).peekable();
+        let mut parts =
+            Path::new(&text).components().skip_while(|part| *part == Component::CurDir).peekable();
         if parts.peek() == Some(&Component::ParentDir) {
             parts.next();
         }

@@ -116,6 +116,11 @@ impl Fetching {
         Snapshots::new(&self.dir)
     }
 
+    /// Where the pack is served.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The name that the address ends with.
     pub(crate) fn name(&self) -> &str {
         let address = self.address.trim_end_matches('/');

@@ -58,11 +58,13 @@ struct Failure {
     code: &'static str,
     message: String,
     hint: String,
+    /// The message is findings: what was looked at is wrong, not how.
+    is_findings: bool,
 }
 
 impl Failure {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Failure { code, message: message.into(), hint: String::new() }
+        Failure { code, message: message.into(), hint: String::new(), is_findings: false }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -81,7 +83,8 @@ impl Failure {
     }
 
     fn of_build(err: &driven_build::Error) -> Self {
-        Failure::new(err.code(), err.to_string()).hint(err.hint())
+        let is_findings = err.kind() == driven_build::ErrorKind::Findings;
+        Failure { is_findings, ..Failure::new(err.code(), err.to_string()).hint(err.hint()) }
     }
 
     /// The failure with the file that it is about in front.
@@ -154,7 +157,7 @@ fn ended(outcome: Outcome, output: &mut Output) -> ExitCode {
         Ok(Exit::Findings) => ExitCode::from(1),
         Err(failure) => {
             output.failure(&failure);
-            ExitCode::from(2)
+            ExitCode::from(if failure.is_findings { 1 } else { 2 })
         }
     }
 }

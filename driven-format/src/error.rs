@@ -141,7 +141,9 @@ impl Error {
             ErrorKind::TooFewKeys => "have another of the keys sign it, and merge the signatures",
             ErrorKind::Revoked => "ask for one that is signed by keys that still hold; do not use this one",
             ErrorKind::Expired => "fetch a newer one",
-            ErrorKind::RolledBack => "fetch the newest; to go back on purpose, name the version to accept",
+            ErrorKind::RolledBack => {
+                "fetch the newest; to go back on purpose, name the version to accept (`--accept-version`)"
+            }
             ErrorKind::Equivocation => "do not use either before you know why there are two",
             ErrorKind::WrongPack => "check which pack was fetched, and the name that was asked for",
             ErrorKind::Capped => "have it built again without the finding, or allow capped packs",

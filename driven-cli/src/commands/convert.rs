@@ -66,16 +66,17 @@ impl Convert {
         let bytes = files::read_pack_or_json(&self.input)?;
         let shown = self.input.display();
         if bytes.starts_with(&driven_format::MAGIC[..4]) {
-            trusted::admit(Pack::open(&bytes)?, &self.input, Path::new("."), output)?;
+            let pack = Pack::open(&bytes).map_err(|err| Failure::from(err).in_file(&self.input))?;
+            trusted::admit(pack, &self.input, Path::new("."), output)?;
             let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.input))?;
             return self.checked(set, output);
         }
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        let text = std::str::from_utf8(&bytes).unwrap_or_default().trim_start_matches('\u{FEFF}');
         if !text.trim_start().starts_with('{') {
-            return Err(Failure::new("foreign", format!("{shown}: neither a folder, nor a pack, nor JSON")));
+            return Err(Failure::new("foreign", format!("{shown}: neither a folder, nor a pack, nor JSON"))
+                .hint("give a folder of rules, a `.drv`, or what `driven convert` wrote as `.json`"));
         }
-        let set =
-            json_form::from_json(text).map_err(|err| Failure::new(err.code(), format!("{shown}: {err}")))?;
+        let set = json_form::from_json(text).map_err(|err| Failure::of_build(&err).in_file(&self.input))?;
         self.checked(set, output)
     }
 
@@ -110,6 +111,12 @@ impl Convert {
             let message = format!("{} is not empty", self.output.display());
             return Err(Failure::new("not-empty", message).hint("give a folder that does not exist yet"));
         }
-        write_folder(set, &self.output).map_err(|err| Failure::from(err).in_file(&self.input))
+        if self.output.symlink_metadata().is_ok() && !self.output.is_dir() {
+            let message = format!("{} exists and is no folder", self.output.display());
+            return Err(
+                Failure::new("exists", message).hint("name a folder, or a file that ends in .drv or .json")
+            );
+        }
+        write_folder(set, &self.output).map_err(Failure::from)
     }
 }

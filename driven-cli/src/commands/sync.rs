@@ -9,7 +9,7 @@ use driven_assistants::catalog::{Assistant, Mode, assistants, find};
 use driven_assistants::plan::{Options, Plan, plan, plan_all};
 use driven_assistants::render::Policy;
 use driven_assistants::{Change, Changes, Project, STATE_FOLDER, diff, found_in};
-use driven_build::{PROJECT_FILE, ProjectSettings, printable};
+use driven_build::{PROJECT_FILE, ProjectSettings, printable, printable_line};
 use driven_format::file_hash;
 use serde_json::{Value, json};
 
@@ -290,7 +290,7 @@ impl Sync {
             if self.dry_run {
                 text.push_str(&printable(&diff(change)));
             } else {
-                let _ = writeln!(text, "{:<7}{}", change.word(), printable(&change.path));
+                let _ = writeln!(text, "{:<7}{}", change.word(), printable_line(&change.path));
             }
             if let Some(why) = &change.conflict {
                 let _ = writeln!(text, "       {why}");
@@ -323,7 +323,7 @@ fn refused(changes: &Changes) -> String {
     for change in changes.conflicts() {
         let why = change.conflict.as_deref().unwrap_or_default();
         let shown = if change.is_stuck { String::new() } else { diff(change) };
-        let _ = writeln!(text, "{}: {why}\n{}", printable(&change.path), printable(&shown));
+        let _ = writeln!(text, "{}: {why}\n{}", printable_line(&change.path), printable(&shown));
     }
     let hint = if changes.conflicts().any(|change| change.is_stuck) {
         "nothing was written; mend these files first"

@@ -254,6 +254,11 @@ impl Trust {
             }
             TrustCommand::Sign(change) => {
                 let next = next_of(&change.root);
+                if !next.exists() {
+                    let message = format!("nothing waits to be signed: {} is not there", next.display());
+                    return Err(Failure::new("nothing-waits", message)
+                        .hint("`driven trust init`, `add`, `remove`, `rotate`, `revoke` and `recover` make a change"));
+                }
                 let waiting = read_waiting(&next)?;
                 change.refuse_stale(&waiting, &next)?;
                 let signers = match &change.merge[..] {
@@ -329,7 +334,7 @@ fn list(root: &mut Root, files: &[PathBuf], roles: &[Role]) -> Result<(), Failur
         let key = read_public(file)?;
         if root.keys.iter().any(|one| one.key == key) {
             return Err(Failure::new("listed", format!("{}: this key is listed already", file.display()))
-                .hint("look at the keys with `driven trust show`"));
+                .hint("give each key once; `driven trust show` shows those of a root"));
         }
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         root.keys.push(RootKey { key, roles: roles.clone(), name });
@@ -431,7 +436,9 @@ impl Change {
     fn write(&self, mut root: Root, settings: &Settings, output: &mut Output) -> Outcome {
         settings.apply(&mut root);
         note_expired(root.expires, output)?;
-        let waiting = SignedRoot::new(&root)?;
+        let waiting = SignedRoot::new(&root).map_err(|err| {
+            Failure::from(err).hint("that is what the arguments would make of the root: give others")
+        })?;
         let next = next_of(&self.root);
         if next.exists() {
             let old = read_waiting(&next)?;

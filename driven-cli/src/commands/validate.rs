@@ -61,6 +61,16 @@ enum Format {
     Sarif,
 }
 
+/// Settings that are broken: that is a finding like any other, and the only one, since they say what to look at.
+fn broken(root: &Path, err: driven_build::Error) -> Result<Subject, Failure> {
+    match err.report() {
+        Some(report) => {
+            Ok(Subject { root: root.into(), settings: ProjectSettings::default(), report: report.clone() })
+        }
+        None => Err(err.into()),
+    }
+}
+
 /// What is looked at.
 struct Subject {
     /// The folder of the settings, which paths in them are relative to.
@@ -136,7 +146,10 @@ impl Validate {
             let (report, rules) = compiler.findings();
             return Self::with_quality(&root, report, &rules, false, output);
         }
-        let settings = ProjectSettings::load(path)?;
+        let settings = match ProjectSettings::load(path) {
+            Ok(settings) => settings,
+            Err(err) => return broken(path, err),
+        };
         let folder = path.join(&settings.rules);
         let (report, rules) =
             if folder.join(PACK_FILE).is_file() || has_settings && (folder.exists() || !has_files(path)) {
@@ -155,7 +168,10 @@ impl Validate {
         files: bool,
         output: &mut Output,
     ) -> Result<Subject, Failure> {
-        let settings = ProjectSettings::load(root)?;
+        let settings = match ProjectSettings::load(root) {
+            Ok(settings) => settings,
+            Err(err) => return broken(root, err),
+        };
         let mut targets = settings.sync.targets.clone();
         if targets.is_empty() {
             targets = found_in(root).into_iter().map(|one| one.id.clone()).collect();
@@ -176,7 +192,8 @@ impl Validate {
         let bytes = crate::files::read_pack_or_json(&self.path)?;
         let set = lift_pack(&bytes).map_err(|err| Failure::from(err).in_file(&self.path))?;
         let root = PathBuf::from(".");
-        trusted::admit(Pack::open(&bytes)?, &self.path, &root, output)?;
+        let pack = Pack::open(&bytes).map_err(|err| Failure::from(err).in_file(&self.path))?;
+        trusted::admit(pack, &self.path, &root, output)?;
         let mut report = Report::default();
         check_set(&set, &self.path, &mut report);
         Ok(Subject { settings: ProjectSettings::load(&root)?, root, report })

@@ -76,7 +76,7 @@ impl Verify {
             bytes =
                 attach(&Tables::check(&bytes)?, &detached).map_err(|err| Failure::from(err).in_file(file))?;
         }
-        let pack = Pack::open(&bytes)?;
+        let pack = Pack::open(&bytes).map_err(|err| Failure::from(err).in_file(&self.file))?;
         let Judged { story, is_first_use } = asked.judge(pack)?;
         if let Some(fault) = story.fault() {
             if !output.is_json() {

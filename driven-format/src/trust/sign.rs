@@ -139,7 +139,10 @@ pub fn attach(tables: &Tables<'_>, detached: &[u8]) -> Result<Vec<u8>, Error> {
         match all.iter().find(|other| other.key == one.key) {
             // Ed25519 signs in one way: two signatures of one statement by one key do not both hold.
             Some(other) if *other != one => {
-                let text = format!("there are two signatures by {}", one.key);
+                let text = format!(
+                    "there are two signatures by {}, which can't both be over this pack: one may be over another version",
+                    one.key
+                );
                 return Err(Error::new(ErrorKind::Signature, text));
             }
             _ => text::put(&mut all, one),

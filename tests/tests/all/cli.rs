@@ -440,3 +440,44 @@ fn what_is_published_or_built_without_a_signature_is_said_so() {
     let (_, err) = project.expect(0, &["publish", "other", "rules.drv"]);
     assert!(err.contains("rules.drv: it is not signed"), "{err}");
 }
+
+#[test]
+fn broken_settings_are_findings_for_every_command_and_in_every_format() {
+    let project = Project::new();
+    project.write("driven.toml", "x\n");
+    let commands: [&[&str]; 5] = [
+        &["validate"],
+        &["build", ".", "-o", "o.drv"],
+        &["sync", "--target", "cursor"],
+        &["context", "a"],
+        &["convert", ".", "-o", "o.json"],
+    ];
+    for command in commands {
+        let (out, err) = project.expect(1, command);
+        assert!(format!("{out}{err}").contains("DRV070"), "{command:?}: {out}{err}");
+    }
+    assert_eq!(project.json(1, &["validate"])[0]["code"], "DRV070");
+    let (sarif, _) = project.expect(1, &["validate", "--format", "sarif"]);
+    assert!(sarif.contains("\"ruleId\": \"DRV070\""), "{sarif}");
+}
+
+#[test]
+fn an_error_names_the_file_that_it_is_about() {
+    let project = Project::new();
+    project.expect(0, &["build", "rules", "-o", "rules.drv"]);
+    let bytes = fs::read(project.path("rules.drv")).unwrap();
+    fs::write(project.path("cut.drv"), &bytes[..500]).unwrap();
+    project.write("file", "");
+    let fails = |named: &str, arguments: &[&str]| {
+        let (_, err) = project.expect(2, arguments);
+        assert!(
+            err.starts_with(&format!("error: {named}")) && err.contains("hint: "),
+            "{arguments:?}: {err}"
+        );
+    };
+    fails("cut.drv: ", &["convert", "cut.drv", "-o", "o.json"]);
+    fails("file exists and is no folder", &["convert", "rules.drv", "-o", "file"]);
+    fails("nosuch/x: ", &["convert", "rules.drv", "-o", "nosuch/x"]);
+    fails("file: neither a folder", &["convert", "file", "-o", "o.json"]);
+    fails("nothing waits to be signed: t.root.next", &["trust", "sign", "t.root"]);
+}
