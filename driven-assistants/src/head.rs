@@ -209,7 +209,11 @@ pub fn write(meaning: &Meaning, name: &str, spec: &HeadSpec, origin: Option<&str
 fn compose(meaning: &Meaning, name: &str, spec: &HeadSpec, origin: Option<&str>) -> Option<String> {
     let lines = lines(meaning, name, spec)?;
     Some(match origin.and_then(|origin| Some((origin, entries(origin, spec.style).ok()?))) {
-        Some((origin, (entries, _))) if !entries.is_empty() => rewrite(origin, &entries, &lines, spec),
+        Some((origin, (entries, _))) if !entries.is_empty() => {
+            let before = read(origin, spec).ok().map(|read| read.meaning);
+            let stays = |entry: &Entry| stays(entry, before.as_ref(), meaning, spec);
+            rewrite(origin, &entries, &lines, stays)
+        }
         _ => fence(&lines.into_values().map(|(_, line)| line).collect::<String>()),
     })
 }
@@ -257,10 +261,40 @@ fn lines(meaning: &Meaning, name: &str, spec: &HeadSpec) -> Option<Lines> {
     Some(lines)
 }
 
-/// The head that an import found, with its known keys as they are now; the rest stays as it is.
-fn rewrite(origin: &str, entries: &[Entry], lines: &Lines, spec: &HeadSpec) -> String {
+/// Whether an entry still says what it should, or nothing that is ours to say.
+fn stays(entry: &Entry, before: Option<&Meaning>, now: &Meaning, spec: &HeadSpec) -> bool {
+    let key = &entry.key;
+    if spec.description.as_ref() == Some(key) {
+        return describes(spec, now.mode)
+            && before.is_some_and(|before| before.description == now.description);
+    }
+    if spec.globs.as_ref().is_some_and(|globs| globs.key == *key) {
+        return now.mode == Mode::Globs
+            && before.is_some_and(|before| {
+                before.mode == Mode::Globs && globs::mean_the_same(&before.globs, &now.globs)
+            });
+    }
+    if let Some(wanted) = spec.modes.get(&now.mode).and_then(|constants| constants.get(key)) {
+        // A name is what a person called it.
+        return wanted.contains("{name}") || *wanted == scalar(&entry.value);
+    }
+    !spec.modes.values().any(|constants| constants.contains_key(key))
+}
+
+/// The head that an import found, with the lines of those keys anew that don't stay.
+fn rewrite(origin: &str, entries: &[Entry], lines: &Lines, stays: impl Fn(&Entry) -> bool) -> String {
     let newline = if origin.contains("\r\n") { "\r\n" } else { "\n" };
     let line_start = |at: usize| origin[..at].rfind('\n').map_or(0, |end| end + 1);
+    let end_of = |entry: &Entry| {
+        let start = line_start(entry.key_range.start);
+        let end = entry.value.range.end.max(entry.key_range.end);
+        let rest = if origin[..end].ends_with('\n') { "" } else { &origin[end..] };
+        let end = end + rest.find('\n').map_or(rest.len(), |at| at + 1);
+        // A list goes on to the next key; what stands at the margin in front of that is no part of it.
+        let behind = origin[start..end].split_inclusive('\n').rev();
+        let behind = behind.take_while(|line| line.starts_with('#') || line.trim().is_empty());
+        end - behind.map(str::len).sum::<usize>()
+    };
     let starts: Vec<usize> = entries.iter().map(|entry| line_start(entry.key_range.start)).collect();
     let last = &entries[entries.len() - 1];
     let closing = origin[last.value.range.end.max(last.key_range.end)..]
@@ -272,15 +306,20 @@ fn rewrite(origin: &str, entries: &[Entry], lines: &Lines, spec: &HeadSpec) -> S
     let mut written = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(closing);
-        if !spec.order.contains(&entry.key) {
+        let is_kept = stays(entry);
+        if is_kept {
             text.push_str(&origin[starts[index]..end]);
-        } else if let Some((key, line)) = lines.values().find(|(key, _)| *key == entry.key) {
+        } else if let Some((_, line)) = lines.values().find(|(key, _)| *key == entry.key) {
             text.push_str(&line.replace('\n', newline));
-            written.push(key.clone());
         }
+        if !is_kept {
+            // Comments and empty lines behind it are nobody's but the person's.
+            text.push_str(&origin[end_of(entry).min(end)..end]);
+        }
+        written.push(entry.key.as_str());
     }
     for (key, line) in lines.values() {
-        if !written.contains(key) {
+        if !written.contains(&key.as_str()) {
             text.push_str(&line.replace('\n', newline));
         }
     }
@@ -370,5 +409,26 @@ mod tests {
         let expected = "---\r\nauthor: me # who\r\nglobs: **/*.ts,**/*.mts\r\nalwaysApply: false\r\nversion: 2\r\n\
                         description: Types\r\n---\r\n";
         assert_eq!(head.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_a_person_wrote_between_the_keys_stays() {
+        let origin = "---\n# first\ndescription: Old # why\n# comment two\n\nglobs: \"*.ts,*.tsx\"\nalwaysApply: false\n---\n";
+        let wanted = meaning(Mode::Globs, "New", &["*.ts", "*.tsx"]);
+        let expected = origin.replace("Old # why", "New");
+        assert_eq!(write(&wanted, "x", spec("cursor"), Some(origin)), Some(expected));
+        // A list over several lines goes whole, and what follows stays.
+        let origin = "---\npaths:\n  - a/**   # one\n  - b/**\n# two\nother: 1\n---\n";
+        let wanted = meaning(Mode::Globs, "", &["c/**"]);
+        let head = write(&wanted, "x", spec("claudecode"), Some(origin)).expect("it can be said");
+        assert_eq!(head, "---\npaths:\n  - \"c/**\"\n# two\nother: 1\n---\n");
+        // Names that people gave, also where driven writes one of its own.
+        for (id, origin) in [
+            ("copilot", "---\nname: Nice\napplyTo: 'a/**'\n---\n"),
+            ("continue", "---\nname: Nice\nglobs: [\"a/**\"]\n---\n"),
+        ] {
+            let head = write(&wanted, "x", spec(id), Some(origin)).expect("it can be said");
+            assert!(head.contains("name: Nice\n") && head.contains("c/**"), "{id}: {head}");
+        }
     }
 }

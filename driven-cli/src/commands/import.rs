@@ -103,16 +103,16 @@ impl Import {
 
     fn say_what_is_next(&self, folder: &Path, output: &mut Output) {
         let settings = self.root.join(PROJECT_FILE);
-        match ProjectSettings::load(&self.root) {
-            Ok(found) if settings.exists() && !is_same(&self.root.join(&found.rules), folder) => {
-                output.note(&format!(
-                    "{} goes by the rules in `{}`: to go by these, have `rules` name {}",
-                    settings.display(),
-                    found.rules,
-                    folder.display()
-                ))
-            }
-            _ => {}
+        if let Ok(found) = ProjectSettings::load(&self.root)
+            && settings.exists()
+            && !is_same(&self.root.join(&found.rules), folder)
+        {
+            output.note(&format!(
+                "{} goes by the rules in `{}`: to go by these, have `rules` name {}",
+                settings.display(),
+                found.rules,
+                folder.display()
+            ));
         }
         output.note(
             "next: `driven sync` writes the same files again; a rule goes to the assistants that its `targets` name, \
