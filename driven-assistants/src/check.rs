@@ -32,7 +32,10 @@ const GITHUB: [&str; 6] = [
     ".github/skills/",
 ];
 /// Names that assistants read in any folder, beside those of the catalogue.
-const NAMES: [&str; 4] = ["SKILL.md", "CLAUDE.local.md", "AGENTS.local.md", "AGENTS.override.md"];
+const NAMES: [&str; 6] =
+    ["SKILL.md", "CLAUDE.local.md", "AGENTS.local.md", "AGENTS.override.md", ".continuerules", ".goosehints"];
+/// Folders that assistants still read, although they have others now.
+const FOLDERS: [&str; 1] = [".agent"];
 
 /// What is checked beside the text of rules.
 #[derive(Clone, Copy, Debug, Default)]
@@ -178,7 +181,7 @@ fn walk(
 ) -> Vec<String> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut names: BTreeSet<&str> = NAMES.into_iter().collect();
-    let mut folders: BTreeSet<&str> = BTreeSet::new();
+    let mut folders: BTreeSet<&str> = FOLDERS.into_iter().collect();
     for assistant in assistants() {
         let files = assistant.root.iter().map(|root| root.file.as_str());
         let files = files.chain(assistant.legacy.iter().map(String::as_str));
@@ -201,7 +204,7 @@ fn walk(
         }
     };
     let has_ending = |path: &str| ENDINGS.iter().any(|ending| path.ends_with(ending));
-    for folder in folders {
+    for &folder in &folders {
         // Some are a file of that name.
         if tree.has_folder(folder).is_ok_and(|there| !there) {
             continue;
@@ -228,6 +231,19 @@ fn walk(
             take(path);
         }
     });
+    // A project within the project has folders of its own for assistants.
+    for (folder, name) in walk.passed.iter().filter_map(|path| Some((path, path.rsplit_once('/')?.1))) {
+        if !folders.contains(name) && name != ".github" {
+            continue;
+        }
+        let above = folder.len() - name.len();
+        Walk::of_folder(true).run(tree, folder, notes, &mut |path| {
+            let is_own = name != ".github" || GITHUB.iter().any(|own| path[above..].starts_with(own));
+            if has_ending(path) && is_own && seen.insert(path.to_owned()) {
+                found(path, owner_of(&path[above..]));
+            }
+        });
+    }
     walk.links.into_iter().filter(|path| is_named(path)).collect()
 }
 

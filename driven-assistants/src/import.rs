@@ -216,7 +216,12 @@ impl Look {
         let body = match crate::block::part(body, crate::block::Comment::Html) {
             // What driven wrote itself is no source.
             Ok(parted) if parted.block.is_some() && !in_folder => {
-                format!("{}{}", parted.before, parted.after)
+                // Nor is the empty line that it put in front.
+                let own = match parted.before {
+                    before if before.ends_with("\n\n") => &before[..before.len() - 1],
+                    before => before.strip_suffix("\r\n\r\n").map_or(before, |own| &before[..own.len() + 2]),
+                };
+                format!("{own}{}", parted.after)
             }
             _ => body.to_owned(),
         };

@@ -38,17 +38,19 @@ pub(crate) struct Walk {
     pub(crate) left: usize,
     /// Symbolic links outside of hidden folders.
     pub(crate) links: Vec<String>,
+    /// Hidden folders that were not entered.
+    pub(crate) passed: Vec<String>,
 }
 
 impl Walk {
     /// Through an assistant's own folder.
     pub(crate) fn of_folder(deep: bool) -> Self {
-        Walk { deep, hidden: true, left: MOST_ENTRIES, links: Vec::new() }
+        Walk { deep, hidden: true, left: MOST_ENTRIES, links: Vec::new(), passed: Vec::new() }
     }
 
     /// Through a whole project, hidden folders apart.
     pub(crate) fn of_project() -> Self {
-        Walk { deep: true, hidden: false, left: MOST_ENTRIES, links: Vec::new() }
+        Walk { deep: true, hidden: false, left: MOST_ENTRIES, links: Vec::new(), passed: Vec::new() }
     }
 
     /// Whether it came to an end before it had seen all.
@@ -112,7 +114,11 @@ impl Walk {
                 if self.hidden {
                     notes.push(Note::new(&path, "no regular file; it was not read"));
                 }
-            } else if !apart && self.left > 0 {
+            } else if apart {
+                if !others {
+                    self.passed.push(path);
+                }
+            } else if self.left > 0 {
                 if depth > 0 {
                     self.folder(tree, &path, depth - 1, notes, found);
                 } else if self.deep {

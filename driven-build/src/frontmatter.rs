@@ -308,10 +308,14 @@ fn read_block(block: &str, base: usize, front: &mut Frontmatter) -> Result<(), F
         front.entries.extend(entries);
         return Ok(());
     }
-    let mut lines = block.lines().filter(|line| !line.trim().is_empty());
+    let is_said = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let mut lines = block.lines().filter(is_said);
     let (Some(line), None) = (lines.next(), lines.next()) else { return Err(fault) };
     let Some((key, _)) = line.split_once(':') else { return Err(fault) };
     let text = line[key.len() + 1..].trim();
+    // A pattern as it is, which YAML takes for something else, may have a comment behind it all the same.
+    let is_pattern = text.starts_with(['*', '!', '[', '{']);
+    let text = text.find(" #").filter(|_| is_pattern).map_or(text, |end| text[..end].trim_end());
     let unclosed = text.starts_with("[[") || text.starts_with('[') && !text.ends_with(']');
     if unclosed || text.starts_with(['"', '\'', '|', '>', '&']) {
         return Err(fault);
@@ -360,6 +364,14 @@ mod tests {
         let expected = [("description", "a: b"), ("globs", "**/*"), ("alwaysApply", "true")];
         assert_eq!(scalars(text), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
         assert_eq!(read(text).expect("in order").lenient.len(), 2);
+    }
+
+    #[test]
+    fn comments_are_none_of_what_is_meant() {
+        let text = "---\nglobs: *.ts # only these\n# always?\ndescription: a: b # c\n---\n";
+        let expected = [("globs", "*.ts"), ("description", "a: b # c")];
+        assert_eq!(scalars(text), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(scalars("---\nglobs: **/*\n# last\n---\n")[0].1, "**/*");
     }
 
     #[test]

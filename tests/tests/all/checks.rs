@@ -96,6 +96,33 @@ fn every_attack_is_caught_in_every_kind_of_file() {
 }
 
 #[test]
+fn projects_within_a_project_are_looked_at_too() {
+    let project = Project(tempfile::tempdir().unwrap());
+    let places = [
+        "packages/a/.cursor/rules/x.mdc",
+        "packages/b/.windsurf/rules/x.md",
+        "packages/c/.github/instructions/x.instructions.md",
+        ".agent/rules/x.md",
+        ".continuerules",
+    ];
+    for place in places {
+        project.write(place, "Text.\u{202E}\n");
+    }
+    project.write("packages/a/.git/AGENTS.md", "Text.\u{202E}\n");
+    project.write("packages/c/.github/workflows/x.md", "Text.\u{202E}\n");
+    let found = project.json(1, &["validate"]);
+    let files: Vec<&str> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["code"] == "DRV502")
+        .map(|one| one["file"].as_str().unwrap().trim_start_matches("./"))
+        .collect();
+    assert_eq!(files.len(), places.len(), "{files:?}");
+    assert!(places.iter().all(|place| files.contains(place)), "{files:?}");
+}
+
+#[test]
 fn every_attack_is_caught_in_sources_and_in_ready_made_packs() {
     for (code, attack) in ATTACKS {
         let project = Project(tempfile::tempdir().unwrap());

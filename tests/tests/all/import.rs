@@ -407,6 +407,20 @@ fn a_file_that_was_taken_in_is_not_deleted_with_its_rule() {
 }
 
 #[test]
+fn a_file_with_drivens_own_block_is_taken_in_without_it() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("rules/a.md", "---\nactivation: always\n---\nOurs.\n");
+    project.write("driven.toml", "[sync]\ntargets = [\"agentsmd\"]\n");
+    project.write("AGENTS.md", "mine\n");
+    project.expect(0, &["sync"]);
+    project.expect(0, &["import", "-o", "taken"]);
+    fs::copy(project.path("taken/agents.md"), project.path("rules/agents.md")).unwrap();
+    project.expect(0, &["sync"]);
+    let agents = fs::read_to_string(project.path("AGENTS.md")).unwrap();
+    assert!(agents.starts_with("mine\n\n<!-- driven:begin"), "{agents}");
+}
+
+#[test]
 fn only_a_rule_that_is_read_twice_is_said_to_be() {
     let project = Project(tempfile::tempdir().unwrap());
     project.write("CLAUDE.md", "# Ours\n");
