@@ -116,6 +116,26 @@ impl Fetching {
         Snapshots::new(&self.dir)
     }
 
+    /// Refuses what says whose packs are taken, where none is.
+    pub(crate) fn refuse_trust(&self) -> Result<(), Failure> {
+        let given = [
+            ("--key", self.key.is_some()),
+            ("--root", self.root.is_some()),
+            ("--state", self.state.is_some()),
+            ("--timestamp", self.timestamp.is_some()),
+            ("--accept-version", self.accept_version.is_some()),
+            ("--accept-unsigned", self.accept_unsigned),
+            ("--allow-hidden", self.allow_hidden),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => {
+                Err(Failure::new("usage", format!("`{name}` is for `--watch`: nothing is taken here"))
+                    .hint("add `--watch`, or take one pack with `driven pull`"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Where the pack is served.
     pub(crate) fn address(&self) -> &str {
         &self.address

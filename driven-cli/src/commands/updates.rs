@@ -38,6 +38,7 @@ impl Updates {
     }
 
     fn look(&self, output: &mut Output) -> Outcome {
+        self.fetching.refuse_trust()?;
         let held = self.fetching.held()?;
         let newer = self.fetching.updates()?.look(held.as_ref())?;
         let name = self.fetching.name();

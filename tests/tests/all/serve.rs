@@ -532,6 +532,8 @@ fn commands_publish_serve_and_pull() {
     let published = project.json(0, &["publish", "site", &two]);
     assert_eq!(published["published"][0]["patches"][0]["from"], 1);
     let newer = project.json(0, &["updates", &address]);
+    let (_, err) = project.expect(2, &["updates", &address, "--key", "release.pub"]);
+    assert!(err.contains("`--key` is for `--watch`"), "{err}");
     assert_eq!((&newer["here"], &newer["newer"]["version"]), (&1.into(), &2.into()));
     let next = project.json(0, &["pull", &address, "--key", "release.pub"]);
     assert_eq!((&next["way"], &next["version"]), (&"patch".into(), &2.into()));
