@@ -250,9 +250,10 @@ impl Project {
         self.tree.has_folder(&format!("{STATE_FOLDER}/{STAGE}"))?;
         fs::create_dir_all(&own).map_err(|err| Error::io(&own, &err))?;
         let ignore = own.join(GITIGNORE);
-        if !ignore.exists() {
+        // An empty one is what a full disk left.
+        if fs::metadata(&ignore).map_or(0, |found| found.len()) == 0 {
             let text = format!("{JOURNAL}\n{STAGE}/\n{LOCK}\n{LAST}\n*.tmp\n");
-            fs::write(&ignore, text).map_err(|err| Error::io(&ignore, &err))?;
+            write_if_changed(&ignore, text.as_bytes()).map_err(|err| Error::io(&ignore, &err))?;
         }
         let lock = take_lock(&own.join(LOCK))?;
         recover(&self.tree.afresh())?;

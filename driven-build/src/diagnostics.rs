@@ -516,9 +516,9 @@ fn visible(text: &str, span: Range<usize>) -> (String, Range<usize>) {
     (out, moved)
 }
 
-/// The line and column of a place, in characters from 1.
+/// The line and column of a place, in characters from 1; a byte-order mark is none.
 fn line_column(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..floor(text, at)];
+    let before = text[..floor(text, at)].trim_start_matches('\u{FEFF}');
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
 }

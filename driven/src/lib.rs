@@ -103,8 +103,8 @@ pub mod updates;
 /// Arguments follow the module as `key = "literal"`:
 /// - `pack = "name"`: the pack that the build script wrote under this name, when it is not the module's own.
 /// - `file = "path"`: a ready-made pack, relative to `Cargo.toml`.
-/// - `trust = "path"`: the public key that must have signed the pack, relative to `Cargo.toml`; the signature is
-///   proved while the crate compiles. Needs the feature `trust`.
+/// - `trust = "path"`: the public key, or the root file, by which the pack must be signed, relative to `Cargo.toml`; that
+///   is proved while the crate compiles. Needs the feature `trust`.
 /// - `cap_lints = "warn"`: hidden text in a ready-made pack (`file`) is let stand; without it that is an error.
 #[cfg(feature = "macros")]
 #[macro_export]

@@ -1,6 +1,6 @@
 //! `driven serve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use driven_serve::{Server, ServerOptions};
@@ -45,7 +45,9 @@ impl Serve {
         options.idle = Duration::from_secs(self.idle);
         options.makes_patches = !self.no_patches;
         allow_files(options.connections as u64 + 256);
-        let running = Server::open(&self.tree, options)?.start(&*self.listen)?;
+        let running = Server::open(&self.tree, options)?
+            .start(&*self.listen)
+            .map_err(|err| Failure::from(err).in_file(Path::new(&self.listen)))?;
         let url = format!("http://{}", running.address());
         let value = json!({ "serving": self.tree.to_string_lossy(), "url": url });
         // Who started it may have no more interest in where it listens.
