@@ -137,7 +137,8 @@ pub fn check(root: &Path, shown: &Path, scope: &Scope<'_>) -> Result<Checked> {
             if is_written {
                 // It says what the rules say: what was found there already needs no second word.
                 own.retain(|finding| !known.contains(&(finding.code(), finding.line().to_owned())));
-            } else {
+            } else if !path.contains("/.") {
+                // What a project within the project says of its own files is not held against this one's.
                 subjects.extend(subject(&path, owner, &file));
             }
             checked.report.extend(own);

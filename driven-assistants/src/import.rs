@@ -122,10 +122,6 @@ impl Look {
     /// The folder with a file for each rule.
     fn own_folder(&mut self, assistant: &'static Assistant) {
         let Some(rules) = &assistant.rules else { return };
-        // What is a folder now was a file of that name once.
-        if assistant.legacy.contains(&rules.dir) && self.tree.root().join(&rules.dir).is_file() {
-            return;
-        }
         for path in self.files(&rules.dir, &rules.ending, rules.subfolders) {
             let Some(text) = self.take(&path) else { continue };
             let id = path[rules.dir.len() + 1..path.len() - rules.ending.len()].to_owned();
@@ -146,9 +142,7 @@ impl Look {
     /// Files that hold everything.
     fn single_files(&mut self, assistant: &'static Assistant) {
         let root = assistant.root.iter().map(|root| root.file.as_str());
-        let is_folder = |path: &&String| self.tree.has_folder(path).unwrap_or(false);
-        let legacy = assistant.legacy.iter().filter(|path| !is_folder(path)).map(String::as_str);
-        let all: Vec<&str> = root.chain(legacy).collect();
+        let all: Vec<&str> = root.chain(assistant.legacy.iter().map(String::as_str)).collect();
         for path in all {
             let Some(text) = self.take(path) else { continue };
             self.push(assistant, path.into(), name_of(path), head::always(), &text, bom(&text));

@@ -355,7 +355,7 @@ impl Project {
         let there = self.tree.read(path)?;
         // A block is put in, and looked for, under the one kind of line ends.
         let before = there.as_deref().map(|there| match content {
-            Content::Block { base: None, .. } if ends::has_returns(there) => ends::feeds(there),
+            Content::Block { .. } if ends::has_returns(there) => ends::feeds(there),
             _ => there.into(),
         });
         let before = before.as_deref();

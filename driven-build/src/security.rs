@@ -303,18 +303,74 @@ impl Signal {
 
 /// The text with each paragraph in one line, every byte where it was. Settings write a line break as an escape.
 fn joined(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let ends = |byte: Option<&u8>| matches!(byte, None | Some(b'\n' | b'\r'));
-    let is_wrap = |at: usize| !ends(at.checked_sub(1).map(|at| &bytes[at])) && !ends(bytes.get(at + 1));
-    let joined = text.char_indices().map(|(at, one)| if one == '\n' && is_wrap(at) { ' ' } else { one });
-    joined.collect::<String>().replace("\\n", "  ")
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at..].starts_with(b"\\n") {
+            bytes[at..at + 2].fill(b' ');
+        } else if bytes[at] == b'\n' {
+            let end = if at > 0 && bytes[at - 1] == b'\r' { at - 1 } else { at };
+            let indent = bytes[at + 1..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            let next = bytes.get(at + 1 + indent);
+            // An item, a heading, a quote and a row of a table begin something else; so does what follows an empty line.
+            let begins = |byte: &u8| byte.is_ascii_digit() || b"-*+#>|\r\n".contains(byte);
+            if end > 0 && !b"\r\n".contains(&bytes[end - 1]) && next.is_some_and(|byte| !begins(byte)) {
+                bytes[end..at + 1 + indent].fill(b' ');
+            }
+        }
+        at += 1;
+    }
+    // Nothing but single bytes of ASCII became others.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// Where words stand in a text, however many spaces part them.
+fn places(text: &str, words: &str) -> Vec<usize> {
+    let mut parts = words.split(' ');
+    let first = parts.next().unwrap_or_default();
+    let follows = |mut rest: &str| {
+        parts.clone().all(|part| {
+            let spaced = rest.trim_start_matches(' ');
+            let is_next = spaced.len() < rest.len() && spaced.starts_with(part);
+            rest = spaced.get(part.len()..).unwrap_or_default();
+            is_next
+        })
+    };
+    memmem::find_iter(text.as_bytes(), first).filter(|at| follows(&text[at + first.len()..])).collect()
+}
+
+/// Where a pattern matches in the lines around these places, which are in order.
+///
+/// Each line is held against the pattern once, however often it has the words; of a line that is cut the next part begins
+/// before the end of the last one, so that nothing is lost between the two.
+fn hits(text: &str, places: &[usize], pattern: &Regex, around: usize) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut seen = 0;
+    for &at in places {
+        if at < seen || found.len() >= MOST {
+            continue;
+        }
+        let line = line_of(text, at, around);
+        for hit in pattern.find_iter(&text[line.clone()]) {
+            let range = line.start + hit.start()..line.start + hit.end();
+            if !found.contains(&range) {
+                found.push(range);
+            }
+        }
+        let is_cut = !text[line.end..].is_empty() && !text[line.end..].starts_with('\n');
+        seen = (line.end - if is_cut { (around / 2).min(line.len()) } else { 0 }).max(at + 1);
+    }
+    found
+}
+
+/// How many bytes of a line are looked at before and behind a word: commands and tags may be long, what is said is not.
+const AROUND: usize = 2_000;
+const AROUND_PROSE: usize = 400;
+
 /// The line around a place. Long ones are cut.
-fn line_of(text: &str, at: usize) -> Range<usize> {
-    const AROUND: usize = 2_000;
-    let floor = text.floor_char_boundary(at.saturating_sub(AROUND));
-    let ceil = text.ceil_char_boundary((at + AROUND).min(text.len()));
+fn line_of(text: &str, at: usize, around: usize) -> Range<usize> {
+    let floor = text.floor_char_boundary(at.saturating_sub(around));
+    let ceil = text.ceil_char_boundary((at + around).min(text.len()));
     let start = text[floor..at].rfind('\n').map_or(floor, |end| floor + end + 1);
     let end = text[at..ceil].find('\n').map_or(ceil, |len| at + len);
     start..end
@@ -323,8 +379,12 @@ fn line_of(text: &str, at: usize) -> Range<usize> {
 fn compiled() -> &'static [Regex] {
     static ALL: OnceLock<Vec<Regex>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let patterns = SIGNALS.iter().map(|signal| signal.pattern).chain([SPEAKS, STYLE]);
-        patterns.map(|pattern| Regex::new(pattern).expect("the patterns are tested")).collect()
+        // What is wrapped may be indented on the next line.
+        let spaced = |signal: &Signal| {
+            if signal.is_prose() { signal.pattern.replace(' ', " +") } else { signal.pattern.to_owned() }
+        };
+        let patterns = SIGNALS.iter().map(spaced).chain([SPEAKS, STYLE].map(str::to_owned));
+        patterns.map(|pattern| Regex::new(&pattern).expect("the patterns are tested")).collect()
     })
 }
 
@@ -348,25 +408,14 @@ impl Signals<'_> {
     }
 
     fn phrases(&mut self) {
+        let lowered = self.joined.to_ascii_lowercase();
         for (signal, pattern) in SIGNALS.iter().zip(compiled()) {
-            let words = signal.words.iter();
-            let mut places: Vec<usize> =
-                words.flat_map(|word| memmem::find_iter(self.lowered.as_bytes(), word)).collect();
-            places.sort_unstable();
-            let mut found: Vec<Range<usize>> = Vec::new();
-            // Each line is held against the pattern once, however often it has the words.
-            let mut seen = 0;
-            for at in places {
-                if at < seen || found.len() >= MOST {
-                    continue;
-                }
-                let text = if signal.is_prose() { &self.joined } else { &self.file.text };
-                let line = line_of(text, at);
-                let hits = pattern.find_iter(&text[line.clone()]);
-                let ranges = hits.map(|hit| line.start + hit.start()..line.start + hit.end());
-                found.extend(ranges.filter(|range| range.start >= seen));
-                seen = line.end.max(at + 1);
-            }
+            let (text, lowered) =
+                if signal.is_prose() { (&self.joined, &lowered) } else { (&self.file.text, &self.lowered) };
+            let mut at: Vec<usize> = signal.words.iter().flat_map(|words| places(lowered, words)).collect();
+            at.sort_unstable();
+            let around = if signal.is_prose() { AROUND_PROSE } else { AROUND };
+            let found = hits(text, &at, pattern, around);
             for range in found {
                 self.push(signal.code, range, signal.message, signal.hint);
             }
@@ -374,7 +423,7 @@ impl Signals<'_> {
     }
 
     fn line(&self, at: usize) -> Range<usize> {
-        line_of(&self.file.text, at)
+        line_of(&self.file.text, at, AROUND)
     }
 
     fn is_code(&mut self, at: usize) -> bool {
@@ -418,23 +467,10 @@ impl Signals<'_> {
 
     fn styles(&mut self) {
         let [.., style] = compiled() else { return };
-        let words = ["style", "hidden"].iter();
-        let mut places: Vec<usize> =
-            words.flat_map(|word| memmem::find_iter(self.lowered.as_bytes(), word)).collect();
-        places.sort_unstable();
-        let mut found: Vec<Range<usize>> = Vec::new();
-        // Each line is held against the pattern once, however often it has the words.
-        let mut seen = 0;
-        for at in places {
-            if at < seen || found.len() >= MOST {
-                continue;
-            }
-            let line = line_of(&self.joined, at);
-            let hits = style.find_iter(&self.joined[line.clone()]);
-            let ranges = hits.map(|hit| line.start + hit.start()..line.start + hit.end());
-            found.extend(ranges.filter(|range| range.start >= seen));
-            seen = line.end.max(at + 1);
-        }
+        let mut at: Vec<usize> =
+            ["style", "hidden"].iter().flat_map(|word| places(&self.lowered, word)).collect();
+        at.sort_unstable();
+        let found = hits(&self.joined, &at, style, AROUND);
         for range in found {
             if !self.is_code(range.start) {
                 let message = "this style keeps text from being shown";

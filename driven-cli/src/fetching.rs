@@ -70,6 +70,8 @@ pub(crate) struct Gate {
 /// What is asked, by the newest root and timestamp that are known.
 struct Known {
     asked: Asked,
+    /// Something was judged by it: time may have passed since it was read.
+    is_used: bool,
     /// Whence the timestamp comes, where one is asked for.
     updates: Updates,
 }
@@ -88,7 +90,7 @@ impl Fetching {
         let known = if self.accept_unsigned {
             None
         } else {
-            Some(Mutex::new(Known { asked: self.asked()?, updates: self.updates()? }))
+            Some(Mutex::new(Known { asked: self.asked()?, is_used: false, updates: self.updates()? }))
         };
         let newest = Mutex::new(held.map(|held| held.as_pack().manifest().version()));
         Ok(Gate { known, accept_version: self.accept_version, newest, snapshots: None })
@@ -189,7 +191,10 @@ impl Gate {
         let Some(mut known) = self.known() else { return Ok(false) };
         let refused = |failure: Failure| driven::Error::refused(failure.message);
         // A program that follows for days must not judge by what held when it began.
-        known.asked.renew().map_err(refused)?;
+        if known.is_used {
+            known.asked.renew().map_err(refused)?;
+        }
+        known.is_used = true;
         let newer = known.newer_timestamp()?;
         let mut asked = known.asked.clone();
         if let Some((timestamp, _)) = &newer {

@@ -176,16 +176,22 @@ impl Asked {
 /// whatever links say.
 fn written_in(root: &Path, what: &str, file: &str) -> Result<PathBuf, Failure> {
     let path = root.join(file);
-    let is_below = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+    let parts = || Path::new(file).components();
+    let is_below = parts().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
     let whole = |path: &Path| {
         let shown = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         shown.canonicalize().map_err(|err| Failure::io(shown, &err))
     };
     let there = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
-    if !is_below || path.file_name().is_none() || !whole(there.unwrap_or(root))?.starts_with(whole(root)?) {
-        let message = format!("{PROJECT_FILE}: [trust] {what} leads out of the project: {file}");
+    if !is_below
+        || is_link
+        || path.file_name().is_none()
+        || !whole(there.unwrap_or(root))?.starts_with(whole(root)?)
+    {
+        let message = format!("{PROJECT_FILE}: [trust] {what} may lead out of the project: {file}");
         return Err(Failure::new("settings", message)
-            .hint("name a file in the project; `--root` with `--state` and `--timestamp` takes any"));
+            .hint("name a file in the project, relative to it and no link; `--root` with `--state` and `--timestamp` takes any"));
     }
     let folder = path.parent().unwrap_or(root);
     if !folder.as_os_str().is_empty() {

@@ -471,6 +471,12 @@ impl Change {
             waiting.drop_strangers(Some(chain.newest().root()));
             chain.push(waiting.clone()).map(|()| chain)
         };
+        for signer in signers {
+            let id = signer.public_key().id();
+            if !waiting.signatures().iter().any(|one| one.key == id) {
+                output.note(&format!("warning: {id} may sign neither this root nor the one before; its signature counts for nothing"));
+            }
+        }
         let next = next_of(&self.root);
         let write = |path: &Path, text: &str| {
             write_if_changed(path, text.as_bytes()).map_err(|err| Failure::io(path, &err))

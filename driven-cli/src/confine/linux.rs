@@ -130,7 +130,7 @@ fn seccomp(profile: &Profile) -> Result<Reach, Box<dyn std::error::Error>> {
 fn refused(profile: &Profile) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = REACH_OUT.iter().map(|&call| (call, Vec::new())).collect();
     // Text that is put into the terminal's input is run by the shell that reads it.
-    let mut ioctl = vec![argument_is(1, libc::TIOCSTI)?, argument_is(1, libc::TIOCLINUX)?];
+    let mut ioctl = vec![argument_is(1, TIOCSTI)?, argument_is(1, TIOCLINUX)?];
     // What a file is called by its owner and its times is written too, and Landlock does not see it.
     if !profile.writes.iter().any(|path| path == Path::new("/")) {
         rules.extend(METADATA.iter().map(|&call| (call, Vec::new())));
@@ -200,6 +200,7 @@ fn with_x32(rules: Rules) -> Rules {
         (libc::SYS_rt_sigqueueinfo, 524),
         (libc::SYS_rt_tgsigqueueinfo, 536),
         (libc::SYS_kexec_load, 528),
+        (libc::SYS_move_pages, 533),
     ];
     let mut all = rules.clone();
     for (call, conditions) in rules {
@@ -250,7 +251,8 @@ const REACH_OUT: &[i64] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
+    // kexec_file_load
+    if cfg!(target_arch = "x86_64") { 320 } else { 294 },
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
@@ -312,7 +314,6 @@ const METADATA: &[i64] = &[
     libc::SYS_futimesat,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
-    libc::SYS_fchmodat2,
     libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_utimensat,
@@ -322,11 +323,16 @@ const METADATA: &[i64] = &[
     libc::SYS_removexattr,
     libc::SYS_lremovexattr,
     libc::SYS_fremovexattr,
-    // setxattrat, removexattrat, file_setattr: the same numbers everywhere.
+    // fchmodat2, setxattrat, removexattrat, file_setattr: the same numbers everywhere.
+    452,
     463,
     466,
     469,
 ];
+
+/// Requests by which text is put into the terminal's input, for programs of any C library.
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541C;
 
 /// Requests by which flags, attributes and the version of a file are set through a descriptor that may only read it:
 /// `FS_IOC_SETFLAGS` for programs of 64 and of 32 bits, `FS_IOC_FSSETXATTR`, `FS_IOC_SETVERSION` for both,

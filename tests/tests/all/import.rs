@@ -421,6 +421,22 @@ fn a_file_with_drivens_own_block_is_taken_in_without_it() {
 }
 
 #[test]
+fn a_file_that_was_taken_in_with_returns_gets_a_block_and_changes_of_it() {
+    let project = Project(tempfile::tempdir().unwrap());
+    project.write("AGENTS.md", "mine\r\n");
+    project.expect(0, &["import"]);
+    for text in ["One.\n", "Two.\n"] {
+        project.write("rules/more.md", format!("---\nactivation: always\n---\n{text}"));
+        project.expect(0, &["sync"]);
+        project.expect(0, &["sync", "--check"]);
+    }
+    let agents = fs::read_to_string(project.path("AGENTS.md")).unwrap();
+    assert!(agents.starts_with("mine\r\n") && agents.contains("Two."), "{agents:?}");
+    project.expect(0, &["sync", "--clean"]);
+    assert_eq!(fs::read_to_string(project.path("AGENTS.md")).unwrap(), "mine\r\n");
+}
+
+#[test]
 fn only_a_rule_that_is_read_twice_is_said_to_be() {
     let project = Project(tempfile::tempdir().unwrap());
     project.write("CLAUDE.md", "# Ours\n");

@@ -527,7 +527,7 @@ fn a_project_of_somebody_else_has_nothing_outside_written() {
         err
     };
     for out in ["../outside/state", "link/state", "link/deeper/state", "kept/../../outside/state"] {
-        assert!(run(2, out).contains("leads out of the project"));
+        assert!(run(2, out).contains("may lead out of the project"));
     }
     // What lies beside the state is replaced, not followed.
     fs::create_dir(project.path("in/kept")).unwrap();
@@ -535,7 +535,11 @@ fn a_project_of_somebody_else_has_nothing_outside_written() {
     run(0, "kept/state");
     symlink("../../outside/lock", project.path("in/kept/other.lock")).unwrap();
     assert!(run(2, "kept/other").contains("can't be locked"));
-    run(0, "made/deeper/state");
+    run(0, "./made/deeper/state");
+    // A timestamp is written too.
+    symlink("../outside/own", project.path("in/stamp")).unwrap();
+    let linked = "here\"\ntimestamp = \"stamp";
+    assert!(run(2, linked).contains("timestamp may lead out of the project"));
     let left: Vec<_> =
         fs::read_dir(project.path("outside")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["own"]);
