@@ -98,6 +98,7 @@ fn write(set: &RuleSet, attestation: Option<&str>) -> Result<Vec<u8>, Error> {
         workflows: set.workflows.iter().map(|workflow| Part::anew(workflow, &workflow.body)).collect(),
         optional: optional.into_iter().collect(),
         base: None,
+        texts: None,
         seed: 0,
     };
     Ok(writer::write(content)?.into_pack())

@@ -9,6 +9,7 @@
 mod views;
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::attestation::Attestation;
@@ -194,8 +195,18 @@ impl<'a> Tables<'a> {
     /// Proves every digest and all text, in a whole pack; gives the bodies.
     pub fn prove(&self) -> Result<&'a str, Error> {
         self.check_root()?;
-        self.prove_bodies()?;
-        utf8(self.bodies(), "bodies")
+        self.check_texts("")?;
+        let bodies = self.bodies();
+        // Each body is looked at while it is still in the cache.
+        self.check_digests(
+            |_, range| Ok(&bodies[range]),
+            RuleHead::outline_bytes,
+            |rule, body| match rule {
+                Some(rule) => rule.check_text(body),
+                None => utf8(body, "bodies").map(|_| ()),
+            },
+        )?;
+        utf8(bodies, "bodies")
     }
 
     /// The format version that the pack was written in.
@@ -400,32 +411,43 @@ impl<'a> Tables<'a> {
             .finish()
     }
 
-    /// Proves what is derived from content: the digest of every rule, persona and workflow, the content digest, and
-    /// that every id finds its row. `bodies` are those of the pack, proved to be text.
+    /// Proves what is derived from content: what [`check_texts`](Self::check_texts) does, the digest of every rule, persona
+    /// and workflow, and the content digest. `bodies` are those of the pack, proved to be text.
     pub fn check_content(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
-        let body = |owner, range: Range<usize>| {
-            let start = range.start;
-            bodies.body(owner, range).map(str::as_bytes).ok_or_else(|| {
-                Error::malformed(format!("bodies: the text at {start} begins or ends within a character"))
-            })
-        };
+        self.check_texts(bodies)?;
         let outline =
             |rule: &RuleHead<'a>| bodies.outline(rule.row()).unwrap_or_else(|| rule.outline_bytes());
-        self.check_digests(body, outline, |_, _| Ok(()))
+        self.check_digests(|owner, range| body_in(bodies, owner, range), outline, |_, _| Ok(()))
     }
 
-    /// Proves all that [`check_bodies`](Self::check_bodies) and [`check_content`](Self::check_content) do in one go: each
-    /// body has its digest, and is looked at while it is still in the cache.
-    pub fn prove_bodies(&self) -> Result<(), Error> {
-        let bodies = self.bodies();
-        self.check_digests(
-            |_, range| Ok(&bodies[range]),
-            RuleHead::outline_bytes,
-            |rule, body| match rule {
-                Some(rule) => rule.check_text(body),
-                None => utf8(body, "bodies").map(|_| ()),
-            },
-        )
+    /// Proves all outlines and bodies at once, by the digest that the tables state of them as they lie, and that every id
+    /// finds its row. Those of a front are taken from `bodies`, which are proved to be text.
+    ///
+    /// With [`check_root`](Self::check_root) each byte is then what the root digest names. That the digests of rules,
+    /// personas, workflows and of the content follow from it is for [`check_content`](Self::check_content), which takes
+    /// several times as long.
+    pub fn check_texts(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
+        self.check_found()?;
+        let found = if self.is_front { self.texts_of(bodies)? } else { digest::texts(self.pack) };
+        if found == self.manifest_record().texts {
+            return Ok(());
+        }
+        let message = "the outlines and bodies do not have the digest that the pack states of them";
+        Err(Error::new(ErrorKind::Digest, message))
+    }
+
+    fn texts_of(&self, bodies: &(impl Bodies + ?Sized)) -> Result<Digest, Error> {
+        let ranges = Tables::text_of_owners(self.pack).map(|(_, range)| range);
+        let each = (0..).zip(ranges).map(|(owner, range)| body_in(bodies, owner, range));
+        let each = each.collect::<Result<Vec<_>, _>>()?;
+        let outlines = (0..self.rule_count() as u32).map(|row| bodies.outline(row).unwrap_or_default());
+        Ok(digest::texts_of_parts(outlines, each.into_iter()))
+    }
+
+    /// Proves all outlines and bodies of a whole pack as [`check_texts`](Self::check_texts), and then that they are text.
+    pub fn prove_texts(&self) -> Result<(), Error> {
+        self.check_texts("")?;
+        self.check_bodies()
     }
 
     /// Proves every digest with the bodies and outlines that are given, and calls `then` with each.
@@ -440,11 +462,6 @@ impl<'a> Tables<'a> {
                 ErrorKind::Digest,
                 "the rules do not have the content digest that the pack states",
             ));
-        }
-        let found =
-            self.rules().all(|rule| self.find_rule(rule.id()).is_some_and(|found| found.row == rule.row));
-        if !found {
-            return Err(Error::malformed("ids: a rule is not found by its id"));
         }
         let mut owners = 0..;
         let mut next = |range| body(owners.next().unwrap_or_default(), range);
@@ -472,11 +489,26 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
+    fn check_found(&self) -> Result<(), Error> {
+        let ids = Section::Ids.bytes(self.pack);
+        if self.rules().all(|rule| ids::candidate(ids, rule.id()) == Some(rule.row)) {
+            return Ok(());
+        }
+        Err(Error::malformed("ids: a rule is not found by its id"))
+    }
+
     /// What the pack says that it was built from.
     pub fn attestation(&self) -> Option<Attestation<'a>> {
         let section = container::optional(self.pack, KIND_ATTESTATION)?;
         Some(Attestation::read(section).expect("it was checked with the tables"))
     }
+}
+
+fn body_in<B: Bodies + ?Sized>(bodies: &B, owner: u32, range: Range<usize>) -> Result<&[u8], Error> {
+    let start = range.start;
+    bodies.body(owner, range).map(str::as_bytes).ok_or_else(|| {
+        Error::malformed(format!("bodies: the text at {start} begins or ends within a character"))
+    })
 }
 
 fn agree(found: Digest, stated: Digest, what: &str, id: &str) -> Result<(), Error> {

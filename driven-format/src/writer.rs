@@ -45,6 +45,8 @@ pub(crate) struct Content<'m> {
     pub(crate) optional: Vec<Optional<'m>>,
     /// The pack that rules are kept from, when what it says of their paths is to be taken over.
     pub(crate) base: Option<Tables<'m>>,
+    /// The digest of all outlines and bodies as they will lie, where it is known.
+    pub(crate) texts: Option<Digest>,
     /// Of the tables that find texts again; the pack is the same with any.
     pub(crate) seed: u64,
 }
@@ -200,7 +202,7 @@ impl Written<'_> {
 /// Content that has no form as a pack: two parts with one id, a glob without meaning, an outline that is no part of
 /// its body, or more than the format holds.
 pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
-    let Content { manifest, rules, personas, workflows, optional, base, seed } = &mut content;
+    let Content { manifest, rules, personas, workflows, optional, base, texts, seed } = &mut content;
     if manifest.name.chars().any(char::is_control) {
         let message =
             format!("`{}`: a control character is in the pack's name", manifest.name.escape_debug());
@@ -256,7 +258,7 @@ pub(crate) fn write(mut content: Content<'_>) -> Result<Written<'_>, Error> {
     let personas = personas.iter().map(|persona| known_digest(&persona.said, PersonaHead::digest));
     let workflows = workflows.iter().map(|workflow| known_digest(&workflow.said, WorkflowHead::digest));
     let known: Vec<Option<Digest>> = rules.chain(personas).chain(workflows).collect();
-    writer.assemble(manifest, [&ids, &paths, &postings], optional, &known)
+    writer.assemble(manifest, [&ids, &paths, &postings], optional, &known, *texts)
 }
 
 /// Writes a pack that differs from `base` in bodies, their outlines and its version alone; everything else is taken as it
@@ -271,6 +273,7 @@ pub(crate) fn write_bodies<'m>(
     bodies: &[Body<'m>],
     outline_of: impl Fn(usize) -> Option<&'m [OutlineNode]>,
     optional: &[Optional<'_>],
+    texts: Digest,
 ) -> Result<Written<'m>, Error> {
     let mut writer = Writer::default();
     let mut next = bodies.iter().copied();
@@ -312,7 +315,7 @@ pub(crate) fn write_bodies<'m>(
         sections[section as usize] = bytes;
     }
     let mut front = lay_out(&sections, writer.outline_len, writer.bodies_len, optional)?;
-    fill_digests(&mut front, base.names(), &writer.outline, &writer.bodies, &known);
+    fill_digests(&mut front, base.names(), &writer.outline, &writer.bodies, &known, Some(texts));
     Ok(Written { front, outline: writer.outline, bodies: writer.bodies })
 }
 
@@ -431,7 +434,8 @@ impl<'m> Writer<'m> {
             description: self.intern(&manifest.description),
             capabilities: manifest.capabilities.bits().into(),
             marks: if manifest.capped { MARK_CAPPED } else { 0 },
-            content: Digest([0; 32]),
+            content: Digest::default(),
+            texts: Digest::default(),
         }
     }
 
@@ -714,6 +718,7 @@ impl<'m> Writer<'m> {
         [ids, paths, postings]: [&[u8]; 3],
         optional: &[Optional<'_>],
         known: &[Option<Digest>],
+        texts: Option<Digest>,
     ) -> Result<Written<'m>, Error> {
         let names = self.names.finish()?;
         let digests = vec![Digest([0; 32]); known.len()];
@@ -734,7 +739,7 @@ impl<'m> Writer<'m> {
             postings,
         ];
         let mut front = lay_out(&sections, self.outline_len, self.bodies_len, optional)?;
-        fill_digests(&mut front, &names, &self.outline, &self.bodies, known);
+        fill_digests(&mut front, &names, &self.outline, &self.bodies, known, texts);
         Ok(Written { front, outline: self.outline, bodies: self.bodies })
     }
 }
@@ -753,6 +758,7 @@ fn fill_digests(
     outline: &[Cow<'_, [u8]>],
     bodies: &[Body<'_>],
     known: &[Option<Digest>],
+    texts: Option<Digest>,
 ) {
     let tables = Tables::assume_checked_front(front, names);
     let [mut of_rules, mut of_personas, mut of_workflows] = [RULE, PERSONA, WORKFLOW].map(Canonical::many);
@@ -770,9 +776,14 @@ fn fill_digests(
     let (start, len) = Section::Digests.range(front);
     front[start..start + len].copy_from_slice(&to_bytes(&digests));
 
-    let content = Tables::assume_checked_front(front, names).content_of_digests();
-    let end = Section::Manifest.range(front).0 + ManifestRecord::SIZE;
-    front[end - 32..end].copy_from_slice(content.as_bytes());
+    let tables = Tables::assume_checked_front(front, names);
+    let texts = texts.unwrap_or_else(|| {
+        let bodies = bodies.iter().map(|body| body.text.as_bytes());
+        digest::texts_of_parts(outline.iter().map(|nodes| &**nodes), bodies)
+    });
+    let manifest = ManifestRecord { content: tables.content_of_digests(), texts, ..tables.manifest_record() };
+    let start = Section::Manifest.range(front).0;
+    manifest.put(&mut front[start..]);
 
     let root = digest::root(front);
     front[HEADER_LEN - 32..HEADER_LEN].copy_from_slice(root.as_bytes());

@@ -148,8 +148,16 @@ impl<'a> Guard<'a> {
             return Ok(());
         }
         let copy = self.bytes.to_vec();
-        let proved = Tables::check(&copy).and_then(|tables| tables.prove_bodies());
-        self.count(proved.map_err(Error::from))
+        let proved = Tables::check(&copy).and_then(|copy| {
+            copy.check_root()?;
+            copy.prove_texts()?;
+            Ok(copy.root_digest())
+        });
+        self.count(match proved {
+            Ok(root) if root == tables.root_digest() => Ok(()),
+            Ok(_) => Err(Error::changed()),
+            Err(err) => Err(err.into()),
+        })
     }
 
     /// The body of a rule: copied first, and the copy proved, so that what is read is what was proved.

@@ -112,6 +112,13 @@ impl<'a> Pack<'a> {
         Pack { tables, text }
     }
 
+    /// Proves every byte by the root digest.
+    #[cfg(feature = "std")]
+    pub(crate) fn check_bytes(&self) -> Result<(), Error> {
+        self.tables.check_root()?;
+        Ok(self.tables.check_texts(&self.text)?)
+    }
+
     /// Proves every digest: the content is what the root digest names.
     ///
     /// # Errors
@@ -122,7 +129,7 @@ impl<'a> Pack<'a> {
         Ok(Proved(self))
     }
 
-    /// Proves every digest, and that `key` signed the pack.
+    /// Proves every byte by the root digest, and that `key` signed that.
     ///
     /// # Errors
     /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
@@ -131,7 +138,10 @@ impl<'a> Pack<'a> {
         self.verify_by(&crate::trust::Policy::key(key))
     }
 
-    /// Proves every digest, and all that a policy asks for.
+    /// Proves every byte by the root digest, and all that a policy asks for of that.
+    ///
+    /// Outlines and bodies are proved all at once. The digests of single rules are then what the signer says that they are;
+    /// [`prove`](Self::prove) computes each.
     ///
     /// # Errors
     /// The first check of `docs/TRUST.md` that fails; its code says which.
@@ -421,35 +431,38 @@ impl<'a> LazyPack<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Proved<P>(P);
 
-/// A pack whose digests are proved and that a given key signed.
+/// A pack of which every byte is what its root digest names, which a given key signed.
 #[cfg(feature = "trust")]
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<P>(P);
 
 impl<'a> LazyPack<'a> {
-    /// The pack with all its bodies, each proved by its digest and then as text.
+    /// The pack with all its bodies, proved by the digest of all of them and then as text.
+    #[cfg(feature = "trust")]
     fn read_all(self) -> Result<Pack<'a>, Error> {
         match self.bodies {
-            None => Ok(crate::map::with_all_proved(self.tables)?),
+            None => Ok(crate::map::with_proved_texts(self.tables)?),
             Some(file) => file.all(self.tables),
         }
     }
 }
 
 impl<'a> Proved<LazyPack<'a>> {
-    /// Proves all bodies: first their digests, then that they are text.
+    /// Proves all bodies: that they are text, and every digest.
     ///
     /// # Errors
     /// The first body that is not what the pack states; a file that can't be read, or was changed.
     pub fn read_all(self) -> Result<Proved<Pack<'a>>, Error> {
-        self.0.read_all().map(Proved)
+        let pack = self.0.check_text()?;
+        pack.tables.check_content(&pack.text)?;
+        Ok(Proved(pack))
     }
 }
 
 #[cfg(feature = "trust")]
 impl<'a> Verified<LazyPack<'a>> {
-    /// Proves all bodies, after the signature: first their digests, then that they are text. So no body that nobody signed
-    /// is looked at; [`Pack::open`] and [`Pack::verify`] prove the same in the other order.
+    /// Proves all bodies, after the signature: first the digest of all of them, then that they are text. So no body that
+    /// nobody signed is looked at; [`Pack::open`] and [`Pack::verify`] prove the same in the other order.
     ///
     /// ```
     /// # let key = driven_format::trust::SecretKey::from_seed(&[7; 32].into());
@@ -463,7 +476,7 @@ impl<'a> Verified<LazyPack<'a>> {
     /// ```
     ///
     /// # Errors
-    /// As [`Proved::read_all`].
+    /// Bodies that are not what the pack states; a file that can't be read, or was changed.
     pub fn read_all(self) -> Result<Verified<Pack<'a>>, Error> {
         self.0.read_all().map(Verified)
     }

@@ -93,3 +93,42 @@ pub fn small_signed() -> Vec<u8> {
     let pack = driven_format::write_pack(&small()).expect("the small set is in order");
     driven_build::sign_pack(&pack, &key(), 0).expect("a pack can be signed")
 }
+
+/// Where a section lies in a pack, by its number.
+pub fn section(pack: &[u8], number: usize) -> std::ops::Range<usize> {
+    let word = |at: usize| u32::from_le_bytes(pack[at..at + 4].try_into().expect("four bytes")) as usize;
+    let entry = 64 + 16 * number;
+    word(entry + 8)..word(entry + 8) + word(entry + 12)
+}
+
+/// An unsigned pack with another byte in its front, and the root digest that covers it: what its maker may state falsely.
+pub fn stated_falsely(pack: &[u8], at: usize) -> Vec<u8> {
+    const OUTLINE: usize = 5;
+    let mut pack = pack.to_vec();
+    pack[at] ^= 1;
+    let mut key = [0; 32];
+    key[..14].copy_from_slice(b"driven pack v1");
+    let mut hasher = blake3::Hasher::new_keyed(&key);
+    hasher.update(&pack[64..section(&pack, OUTLINE).start]).update(&pack[..32]);
+    pack[32..64].copy_from_slice(hasher.finalize().as_bytes());
+    pack
+}
+
+/// A target that states a false texts digest, and a patch that leads there; of two unsigned packs the second is the first
+/// with the next version.
+pub fn patch_to_false_texts(old: &[u8], new: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    const MANIFEST: usize = 0;
+    let end = section(new, MANIFEST).end;
+    let target = stated_falsely(new, end - 1);
+    let edition = |pack: &[u8]| driven_format::Tables::check(pack).expect("it is a pack").edition().0;
+    let patch = [
+        &driven_format::patch::PATCH_MAGIC[..],
+        &[6],
+        &edition(old)[..16],
+        &edition(&target)[..16],
+        // No signatures; two bytes of operations: BatchCommit, one version further; then the digest.
+        &[0, 2, 0x37, 0],
+        &target[end - 32..end],
+    ];
+    (patch.concat(), target)
+}

@@ -43,7 +43,7 @@ impl Patch {
         let patch = files::read_patch(&self.step, self.limit)?;
         let target = Opened::open(&patch).and_then(|patch| patch.apply(&base, self.limit));
         let bytes = target.map_err(|err| Failure::from(err).in_file(&self.step))?.into_pack(&base);
-        let pack = Pack::open(&bytes)?;
+        let pack = *Pack::open(&bytes)?.prove().map_err(|err| Failure::from(err).in_file(&self.step))?;
         trusted::admit(pack, &self.step, Path::new("."), output)?;
         files::write(&self.output, &bytes, &Kind::Pack)?;
         let manifest = pack.manifest();

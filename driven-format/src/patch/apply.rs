@@ -17,7 +17,7 @@ use crate::hash::first_word;
 use crate::lift;
 use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
-use crate::wire::u32_at;
+use crate::wire::{Digest, u32_at};
 use crate::writer::{self, Body, Content, Kept, Optional, Part, Said, Written};
 
 /// Computes the target that a stream, which came as `packed`, leads to, with these signatures behind it; `is_it` says
@@ -120,6 +120,8 @@ struct Draft<'b, B> {
     says_more: bool,
     /// Kind and bytes, when they are not those of the base.
     optional: Option<Vec<(u32, Vec<u8>)>>,
+    /// Of all outlines and bodies of the target, as it was sent.
+    texts: Digest,
     /// What bodies that are new may still take, in bytes.
     room: usize,
     limit: usize,
@@ -141,6 +143,7 @@ impl<'b, B: Base> Draft<'b, B> {
             templates: Vec::new(),
             says_more: false,
             optional: None,
+            texts: Digest::default(),
             room: limit,
             limit,
             packed,
@@ -175,6 +178,7 @@ impl<'b, B: Base> Draft<'b, B> {
     fn commit(&mut self, opening: &Opening, stream: &mut Stream<'_>) -> Result<(), Error> {
         let step = stream.operations.signed()?.wrapping_add(1);
         self.manifest.version = self.manifest.version.wrapping_add_signed(step);
+        self.texts = stream.digest()?;
         match opening.variant {
             0 => Ok(()),
             1 => {
@@ -258,6 +262,7 @@ impl<'b, B: Base> Draft<'b, B> {
             workflows: parts(self.base, &self.workflows, tables.workflows()),
             optional,
             base,
+            texts: Some(self.texts),
             seed: first_word(file_hash(self.packed).as_bytes()),
         })
     }
@@ -273,7 +278,7 @@ impl<'b, B: Base> Draft<'b, B> {
             Change::Edited(edited) => Some(&*edited.model.outline),
             Change::Gone => None,
         };
-        writer::write_bodies(&tables, self.manifest.version, &bodies, outline_of, optional)
+        writer::write_bodies(&tables, self.manifest.version, &bodies, outline_of, optional, self.texts)
     }
 }
 

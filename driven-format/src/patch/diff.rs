@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lift;
 use crate::model::{Manifest, Persona, Rule, Workflow};
 use crate::tables::Tables;
-use crate::wire::to_bytes;
+use crate::wire::{Digest, to_bytes};
 
 /// How many rules a frame is packed against beside those that change, with every way to tell changes, as far as it
 /// comes near the best.
@@ -67,7 +67,7 @@ type Used = BTreeMap<&'static str, usize>;
 /// let old = PackBuilder::new("house", 1).rule(Rule::new("errors", "Return them.\n")).finish()?;
 /// let new = PackBuilder::new("house", 2).rule(Rule::new("errors", "Return them, with context.\n")).finish()?;
 /// let made = diff(&old, &new)?;
-/// assert!(made.patch.len() < 100);
+/// assert!(made.patch.len() < 120);
 ///
 /// let base = WholeBase::prove(&old)?;
 /// let target = Patch::open(&made.patch)?.apply(&base, DEFAULT_LIMIT)?;
@@ -300,6 +300,8 @@ struct Changes<'a> {
     templates: Vec<Template<'a>>,
     version_step: i64,
     optional: Option<Vec<(u32, &'a [u8])>>,
+    /// Of all outlines and bodies of the new pack.
+    texts: Digest,
 }
 
 enum Change<'a, M> {
@@ -355,6 +357,7 @@ impl<'a> Changes<'a> {
             workflows: compare(&workflows(old), workflows(new)),
             templates: Vec::new(),
             optional: (optional(before) != optional(after)).then(|| optional(after)),
+            texts: after.manifest_record().texts,
         };
         changes.find_templates();
         changes
@@ -454,6 +457,7 @@ impl<'a> Changes<'a> {
         *used.entry("BatchCommit").or_default() += 1;
         out.opening(Operation::BatchCommit, Sort::Pack, self.optional.is_some().into());
         out.signed(self.version_step);
+        out.digest(self.texts);
         if let Some(sections) = &self.optional {
             out.number(sections.len() as u64);
             for (kind, bytes) in sections {

@@ -7,6 +7,7 @@ use super::edit::too_long;
 use super::{Operation, Sort};
 use crate::error::Error;
 use crate::tables::utf8;
+use crate::wire::{Digest, Record};
 
 /// Bytes that are read from the front; nothing is taken that is not there.
 #[derive(Clone, Copy)]
@@ -130,6 +131,11 @@ impl<'s> Stream<'s> {
         utf8(self.bytes()?, "patch").map_err(|_| Error::damaged("a text of the patch is not UTF-8"))
     }
 
+    /// A digest, which lies among the texts.
+    pub(super) fn digest(&mut self) -> Result<Digest, Error> {
+        self.texts.take(Digest::SIZE).map(Digest::read)
+    }
+
     /// Proves that everything was read.
     pub(super) fn end(&self) -> Result<(), Error> {
         if self.operations.rest().is_empty() && self.texts.rest().is_empty() {
@@ -180,6 +186,10 @@ impl Output {
 
     pub(super) fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
+    }
+
+    pub(super) fn digest(&mut self, digest: Digest) {
+        self.texts.extend_from_slice(digest.as_bytes());
     }
 
     pub(super) fn finish(self) -> Vec<u8> {

@@ -24,6 +24,8 @@ records! {
         pub marks: u32,
         /// Digest of the content, whatever its layout.
         pub content: Digest,
+        /// Digest of all outlines and bodies, as they lie.
+        pub texts: Digest,
     }
 }
 

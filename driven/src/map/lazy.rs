@@ -154,7 +154,7 @@ impl FileBodies {
         Ok(slot.get_or_init(|| read))
     }
 
-    /// The pack with all its bodies, every digest proved.
+    /// The pack with all its bodies, of which every byte is proved.
     pub(crate) fn all(&self, tables: Tables<'_>) -> Result<Pack<'_>, Error> {
         if let Some(all) = self.all.get() {
             return Ok(all.as_pack());
@@ -162,7 +162,7 @@ impl FileBodies {
         let io = |err| Error::io(&self.path, err);
         let mut bytes = vec![0; self.file.metadata().map_err(io)?.len().min(u64::from(u32::MAX)) as usize];
         read_at(&self.file, &mut bytes, 0).map_err(io)?;
-        let all = PackBuf::from_vec(bytes).and_then(|all| all.as_pack().prove().map(|_| ()).map(|()| all));
+        let all = PackBuf::from_vec(bytes).and_then(|all| all.as_pack().check_bytes().map(|()| all));
         let all = all.map_err(|err| err.in_file(&self.path))?;
         // The file may hold another pack by now, in which everything agrees.
         let (here, start) = (all.as_pack(), self.outline_at as usize);

@@ -132,6 +132,7 @@ impl Snapshots {
         let path = self.path_of(&hash);
         // C2: a file that is there already and is damaged is replaced.
         if !fs::read(&path).is_ok_and(|bytes| file_hash(&bytes) == hash) {
+            pack.as_pack().check_bytes().map_err(|err| err.in_file(&path))?;
             durable::write(&path, |file| pack.write_to(file))?;
         }
         index.taken.retain(|(_, known)| *known != hash);

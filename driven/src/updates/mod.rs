@@ -374,7 +374,8 @@ impl Updates {
         // One that can't be had now is no reason to stay behind either: the whole pack is asked for.
         let Ok(Got::Bytes { bytes, .. }) = self.ask(&ask, spent) else { return None };
         // A patch that is bent is no reason to stay behind: the whole pack is asked for.
-        held.apply(&bytes, self.limit).ok().filter(|pack| pack.edition() == feed.edition)
+        let pack = held.apply(&bytes, self.limit).ok().filter(|pack| pack.edition() == feed.edition)?;
+        pack.as_pack().check_bytes().is_ok().then_some(pack)
     }
 
     /// The whole pack.

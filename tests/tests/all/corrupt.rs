@@ -2,7 +2,7 @@
 
 use driven::{LazyPack, Pack, PublicKey};
 use driven_tests::fuzz;
-use driven_tests::samples::{key, small_signed};
+use driven_tests::samples::{key, section, small, small_signed, stated_falsely};
 
 /// Whether opening, proving and verifying refuse the bytes.
 fn is_refused(bytes: &[u8], key: &PublicKey) -> bool {
@@ -10,6 +10,15 @@ fn is_refused(bytes: &[u8], key: &PublicKey) -> bool {
         Ok(pack) => pack.verify(key).is_err(),
         Err(_) => true,
     }
+}
+
+/// Whether the signature alone, with all that it covers, refuses the bytes: of a pack that is open, and before it is read.
+fn is_refused_as_signed(bytes: &[u8], key: &PublicKey) -> bool {
+    let whole = Pack::open(bytes).and_then(|pack| pack.verify(key)).is_err();
+    let read =
+        LazyPack::open(bytes).and_then(|pack| pack.verify(key)).and_then(driven::Verified::read_all).is_err();
+    assert_eq!(whole, read);
+    whole
 }
 
 /// Whether reading lazily, all the way, refuses the bytes.
@@ -24,6 +33,7 @@ fn the_pack_itself_is_accepted() {
     let (pack, key) = (small_signed(), key().public_key());
     assert!(!is_refused(&pack, &key));
     assert!(!is_refused_lazily(&pack, &key));
+    assert!(!is_refused_as_signed(&pack, &key));
 }
 
 #[test]
@@ -33,6 +43,7 @@ fn every_flip_of_a_bit_is_refused() {
         for bit in 0..8 {
             pack[at] ^= 1 << bit;
             assert!(is_refused(&pack, &key), "bit {bit} of byte {at} was not missed");
+            assert!(is_refused_as_signed(&pack, &key), "bit {bit} of byte {at} is nothing that was signed");
             pack[at] ^= 1 << bit;
         }
     }
@@ -57,6 +68,35 @@ fn every_flip_of_a_bit_is_refused_by_lazy_reading_unless_nothing_that_was_read_h
         assert!(is_refused_lazily(&pack, &key), "byte {at} was not missed");
         pack[at] ^= 0x10;
     }
+}
+
+/// A signer can state a digest that is wrong. Nobody gets a text by it that was not signed: either all is refused, or the
+/// one rule where it is read alone.
+#[test]
+fn a_digest_that_its_signer_states_falsely_gives_no_other_text() {
+    const MANIFEST: usize = 0;
+    const DIGESTS: usize = 10;
+    let (plain, public) = (driven_format::write_pack(&small()).unwrap(), key().public_key());
+    let signed = |at: usize| driven_build::sign_pack(&stated_falsely(&plain, at), &key(), 0).unwrap();
+
+    let of_texts = signed(section(&plain, MANIFEST).end - 1);
+    assert_eq!(Pack::open(&of_texts).unwrap().verify(&public).unwrap_err().code(), "pack-digest");
+    assert_eq!(Pack::open(&of_texts).unwrap().prove().unwrap_err().code(), "pack-digest");
+    let lazy = LazyPack::open(&of_texts).unwrap().verify(&public).unwrap();
+    assert!(lazy.rules().all(|rule| rule.read().is_ok()));
+    assert_eq!(lazy.read_all().unwrap_err().code(), "pack-digest");
+
+    let of_a_rule = signed(section(&plain, DIGESTS).start);
+    let whole = Pack::open(&of_a_rule).unwrap().verify(&public).unwrap();
+    assert!(
+        whole.rules().map(|rule| rule.body()).eq(Pack::open(&plain).unwrap().rules().map(|rule| rule.body()))
+    );
+    assert_eq!(whole.prove().unwrap_err().code(), "pack-digest");
+    let lazy = LazyPack::open(&of_a_rule).unwrap().verify(&public).unwrap();
+    let refused: Vec<bool> = lazy.rules().map(|rule| rule.read().is_err()).collect();
+    assert_eq!(refused, [true, false, false, false]);
+    let read = LazyPack::open(&of_a_rule).unwrap().prove().unwrap().read_all();
+    assert_eq!(read.unwrap_err().code(), "pack-digest");
 }
 
 #[test]
@@ -116,13 +156,6 @@ fn sections_of_later_versions_are_passed_over_or_refused_as_their_flag_says() {
     // No kind of a section comes twice, nor out of order.
     assert_eq!(Pack::open(&with(13, 0)).unwrap_err().code(), "pack-malformed");
     assert_eq!(Pack::open(&with(99, 1)).unwrap_err().code(), "pack-unknown-section");
-}
-
-/// Where a section lies, by its number.
-fn section(pack: &[u8], number: usize) -> std::ops::Range<usize> {
-    let word = |at: usize| u32::from_le_bytes(pack[at..at + 4].try_into().unwrap()) as usize;
-    let entry = 64 + 16 * number;
-    word(entry + 8)..word(entry + 8) + word(entry + 12)
 }
 
 #[test]

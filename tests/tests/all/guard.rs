@@ -107,3 +107,26 @@ fn personas_are_proved_with_the_whole() {
     let at = pack.windows(11).position(|text| text == b"Look twice.").unwrap();
     assert_eq!(Guard::new(&bent(&pack, at)).unwrap_err().code(), "pack-digest");
 }
+
+/// Another pack in which everything agrees, in the place of the one that is guarded, comes between two steps.
+#[cfg(unix)]
+#[test]
+fn a_persona_of_another_pack_is_found_out() {
+    let with = |text: &str| {
+        let persona = Persona { id: "critic".into(), body: text.into(), ..Persona::default() };
+        PackBuilder::new("house", 1).rule(Rule::new("a", "Text.\n")).persona(persona).finish().unwrap()
+    };
+    let (pack, other) = (with("Look twice.\n"), with("Look never.\n"));
+    assert_eq!(pack.len(), other.len());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rules.drv");
+    std::fs::write(&path, &pack).unwrap();
+    // SAFETY: the promise is broken below, on purpose: the guard copies bytes and proves the copies.
+    let map = unsafe { driven::MappedPack::map(&std::fs::File::open(&path).unwrap()) }.unwrap();
+    let guard = Guard::new(map.as_bytes()).unwrap();
+    assert!(!guard.step(1).unwrap());
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &other, 0).unwrap();
+    assert!(!guard.step(1).unwrap(), "the rule is the same in both");
+    assert_eq!(guard.step(1).unwrap_err().code(), "pack-changed");
+}

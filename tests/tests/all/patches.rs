@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use driven::state::Snapshots;
+use driven::{PackBuf, SharedPack};
 use driven_format::patch::{DEFAULT_LIMIT, Made, PATCH_MAGIC, Patch, WholeBase, diff};
 use driven_format::{
     Activation, Attestation, Capabilities, Capability, Category, Error, NodeKind, Origin, OutlineNode,
     Persona, Rule, RuleSet, Step, StepKind, Workflow, file_hash, outline, write_attested, write_pack,
 };
 use driven_tests::fuzz;
-use driven_tests::samples::{key, small, small_signed};
+use driven_tests::samples::{key, patch_to_false_texts, small, small_signed};
 use proptest::prelude::*;
 
 use crate::harness::Project;
@@ -68,6 +70,9 @@ fn changed(change: impl FnOnce(&mut RuleSet), expected: &[(&str, usize)]) {
     assert_eq!(operations, expected, "{:?}", made.candidates);
 }
 
+/// What every patch has of it, in bytes.
+const TEXTS_DIGEST: usize = 32;
+
 #[test]
 fn a_line_that_changes_is_told_by_a_hunk_or_the_body() {
     let old = house();
@@ -80,7 +85,7 @@ fn a_line_that_changes_is_told_by_a_hunk_or_the_body() {
         names == ["BatchCommit", "PatchText hunks"] || names == ["BatchCommit", "PatchText body"],
         "{names:?}"
     );
-    assert!(made.patch.len() < 110, "{}", made.patch.len());
+    assert!(made.patch.len() < 110 + TEXTS_DIGEST, "{}", made.patch.len());
 }
 
 #[test]
@@ -413,6 +418,31 @@ proptest! {
         let (old, new) = (write_pack(&old).unwrap(), write_pack(&new).unwrap());
         leads(&old, &new);
     }
+}
+
+/// The texts digest is the one thing that a patch sends of what follows from content; nothing that lies in it is kept.
+#[test]
+fn a_target_with_a_false_texts_digest_comes_into_no_file() {
+    let mut set = small();
+    let old = write_pack(&set).unwrap();
+    set.manifest.version += 1;
+    let (patch, target) = patch_to_false_texts(&old, &write_pack(&set).unwrap());
+    let held = SharedPack::prove(PackBuf::from_vec(old.clone()).unwrap()).unwrap();
+    let next = held.apply(&patch, SharedPack::LIMIT).unwrap();
+    assert_eq!(next.as_pack().as_bytes(), target, "it is what the patch names");
+    assert_eq!(next.as_pack().prove().unwrap_err().code(), "pack-digest");
+
+    let project = Project::new();
+    project.write("old.drv", &old);
+    project.write("step.drvp", &patch);
+    let failure = project.json(2, &["patch", "old.drv", "step.drvp", "-o", "new.drv"]);
+    assert_eq!(failure["error"]["code"], "pack-digest");
+    assert!(!project.path("new.drv").exists());
+    let snapshots = Snapshots::new(project.path("packs"));
+    let hash = snapshots.take(&held, 1).unwrap();
+    assert_eq!(snapshots.take(&next, 2).unwrap_err().code(), "pack-digest");
+    assert_eq!(snapshots.current_hash().unwrap(), Some(hash));
+    assert!(!snapshots.path_of(&next.file_hash()).exists());
 }
 
 #[test]

@@ -13,6 +13,7 @@ use driven::{PackBuf, SharedPack};
 use driven_format::patch::diff;
 use driven_format::{Feed, PackBuilder, Rule, etag};
 use driven_serve::{Running, Server, ServerOptions, Tree};
+use driven_tests::samples::patch_to_false_texts;
 
 const NAME: &str = "house";
 
@@ -370,6 +371,18 @@ fn a_patch_that_is_no_good_is_passed_over() {
         let step = step_name(&old.edition(), &new.edition());
         assert_eq!(log.lock().unwrap()[1].path, format!("{NAME}/patch/{step}"));
     }
+}
+
+#[test]
+fn a_patch_to_a_false_texts_digest_is_passed_over_and_the_pack_refused() {
+    let next =
+        |version| PackBuilder::new(NAME, version).rule(Rule::new("style", "Spell.\n")).finish().unwrap();
+    let (patch, target) = patch_to_false_texts(&next(1), &next(2));
+    let old = shared(next(1));
+    let told = feed(&old.apply(&patch, SharedPack::LIMIT).unwrap());
+    let (log, updates) = scripted([Step::feed(&told), Step::plain(patch), Step::plain(zstd_of(&target))]);
+    let err = updates.attempts(1).fetch(Some(&old)).unwrap_err();
+    assert_eq!((err.code(), log.lock().unwrap().len()), ("pack-digest", 3), "{err}");
 }
 
 #[test]
