@@ -314,6 +314,12 @@ impl Assistant {
         self.sources.iter().any(|source| source == "vendor") && self.unconfirmed.is_empty()
     }
 
+    /// The path that was once a single file of its, and is now its folder.
+    pub(crate) fn folder_that_was_a_file(&self) -> Option<&str> {
+        let dir = self.rules.as_ref()?.dir.as_str();
+        self.legacy.iter().any(|file| file == dir).then_some(dir)
+    }
+
     /// Whether it can express a mode natively.
     pub fn expresses(&self, mode: Mode) -> bool {
         match &self.head {

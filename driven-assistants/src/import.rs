@@ -122,6 +122,9 @@ impl Look {
     /// The folder with a file for each rule.
     fn own_folder(&mut self, assistant: &'static Assistant) {
         let Some(rules) = &assistant.rules else { return };
+        if assistant.folder_that_was_a_file().is_some() && self.tree.has_folder(&rules.dir).is_err() {
+            return;
+        }
         for path in self.files(&rules.dir, &rules.ending, rules.subfolders) {
             let Some(text) = self.take(&path) else { continue };
             let id = path[rules.dir.len() + 1..path.len() - rules.ending.len()].to_owned();
@@ -144,8 +147,18 @@ impl Look {
         let root = assistant.root.iter().map(|root| root.file.as_str());
         let all: Vec<&str> = root.chain(assistant.legacy.iter().map(String::as_str)).collect();
         for path in all {
+            if assistant.folder_that_was_a_file() == Some(path) && self.tree.has_folder(path).is_ok() {
+                continue;
+            }
             let Some(text) = self.take(path) else { continue };
             self.push(assistant, path.into(), name_of(path), head::always(), &text, bom(&text));
+        }
+        let Some(root) = assistant.root.as_ref().filter(|_| assistant.first_match) else { return };
+        for path in assistant.reads.iter().take_while(|&path| *path != root.file) {
+            if !self.seen.contains(path) && self.tree.read(path).is_ok_and(|text| text.is_some()) {
+                let name = &assistant.name;
+                self.note(path, format!("{name} reads it in place of {}; it was not taken in", root.file));
+            }
         }
     }
 

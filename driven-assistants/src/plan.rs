@@ -296,7 +296,8 @@ impl Share {
             _ => return None,
         };
         let name = if scope.is_empty() { path } else { path.strip_prefix(scope)?.strip_prefix('/')? };
-        let is_known = self.assistant.legacy.iter().any(|legacy| legacy == name);
+        let is_known = self.assistant.legacy.iter().any(|legacy| legacy == name)
+            && self.assistant.folder_that_was_a_file() != Some(path);
         let fits = is_known && is_plain(path) && rule.when().is_empty() && is_blank(front);
         fits.then_some((path, front))
     }

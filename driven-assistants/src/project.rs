@@ -320,6 +320,7 @@ impl Project {
     /// # Errors
     /// A path that leads out of the root or through a link, and what the file system says.
     pub fn changes(&self, plan: &Plan) -> Result<Changes> {
+        self.check_folders(plan)?;
         let mut changes = Vec::new();
         let mut state = State { version: 1, files: BTreeMap::new() };
         for (path, planned) in &plan.files {
@@ -346,6 +347,22 @@ impl Project {
             changes.extend(self.removal(GITIGNORE, record, false)?);
         }
         Ok(Changes { all: changes, state, warnings })
+    }
+
+    /// No file lies where an assistant's folder is to be.
+    fn check_folders(&self, plan: &Plan) -> Result<()> {
+        for assistant in plan.fates.keys().filter_map(|id| find(id)) {
+            let Some(dir) = assistant.folder_that_was_a_file() else { continue };
+            if self.tree.read(dir).is_ok_and(|file| file.is_some()) {
+                let name = &assistant.name;
+                let message = format!(
+                    "{dir}: a single file, as {name} once read it; now it reads a folder of that name"
+                );
+                let hint = format!("take it in by `driven import --from {}`, then remove it", assistant.id);
+                return Err(Error::new(ErrorKind::Path, message, hint));
+            }
+        }
+        Ok(())
     }
 
     /// What must happen to one path of a plan.

@@ -116,10 +116,12 @@ const FILES: &[(&str, &[(&str, &str)])] = &[
                 ".continue/rules/two.md",
                 "---\nname: Two\nglobs: [\"a/**\", \"b/**\"]\nalwaysApply: false\ndescription: Two\n---\nText\n",
             ),
+            (".continuerules", "Old.\n"),
             (".continue/rules/three.md", "---\nname: Three\nalwaysApply: true\n---\nText\n"),
             (".continue/rules/regex.md", "---\nname: Four\nregex: \"import .* from\"\n---\nText\n"),
         ],
     ),
+    ("goose", &[("AGENTS.md", "# Project\n"), (".goosehints", "Hints.\n")]),
     (
         "augmentcode",
         &[
@@ -302,6 +304,41 @@ fn one_rule_in_several_assistants_is_one_with_its_targets() {
     assert_eq!(told["targets"], serde_json::json!(["claudecode", "copilot", "cursor", "kiro"]));
     assert_eq!(told["similar"].as_array().unwrap().len(), 0, "two of three lines are not most");
     project.expect(0, &["sync", "--check"]);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_another_is_told_of() {
+    let project = Project::new();
+    project.write("AGENTS.md", "Say less.\n");
+    project.write("AGENTS.override.md", "Say nothing.\n");
+    let (out, _) = project.expect(0, &["import", "--from", "codexcli", "-o", "taken"]);
+    assert!(out.contains("AGENTS.override.md: OpenAI Codex CLI reads it in place of AGENTS.md"), "{out}");
+    let taken = fs::read_to_string(project.path("taken/agents.md")).unwrap();
+    assert!(taken.ends_with("Say less.\n") && !project.path("taken/agents.override.md").exists());
+}
+
+/// `.clinerules` was one file, which others still write, and is a folder.
+#[test]
+fn a_single_file_where_a_folder_is_now_is_taken_in_and_then_in_the_way() {
+    let project = Project::new();
+    project.write(".clinerules", "Say less.\n");
+    let (out, _) = project.expect(0, &["import", "--from", "cline", "-o", "taken"]);
+    assert!(!out.contains("passed over"), "{out}");
+    assert_eq!(
+        fs::read_to_string(project.path("taken/clinerules.md")).unwrap().lines().last(),
+        Some("Say less.")
+    );
+    let (_, err) = project.expect(2, &["sync", "taken", "--target", "cline"]);
+    assert!(
+        err.contains(".clinerules: a single file") && err.contains("driven import --from cline"),
+        "{err}"
+    );
+    fs::remove_file(project.path(".clinerules")).unwrap();
+    project.expect(0, &["sync", "taken", "--target", "cline"]);
+    assert_eq!(fs::read_to_string(project.path(".clinerules/clinerules.md")).unwrap(), "Say less.\n");
+    // And back, without a word about the folder.
+    let (out, _) = project.expect(0, &["import", "--from", "cline", "-o", "again"]);
+    assert!(!out.contains("passed over"), "{out}");
 }
 
 #[test]
