@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use crate::container::{HEADER_DIGESTED, HEADER_LEN, SECTION_ALIGN, align_up, digested_len, front_len};
+use crate::container::{HEADER_DIGESTED, HEADER_LEN, SECTION_ALIGN, align_up, front_len};
 use crate::wire::{Digest, StrRef, Table};
 
 /// Takes the canonical sequence of a context: first what is long, whose length comes last, then fields, each length before
@@ -120,9 +120,9 @@ pub(crate) fn root(pack: &[u8]) -> Digest {
         .finish()
 }
 
-/// The digest of all outlines and bodies of a whole pack, whose container was checked.
-pub(crate) fn texts(pack: &[u8]) -> Digest {
-    Canonical::one(TEXTS).bytes(&pack[front_len(pack)..digested_len(pack)]).finish()
+/// The digest of all outlines and bodies, as they lie.
+pub(crate) fn texts(texts: &[u8]) -> Digest {
+    Canonical::one(TEXTS).bytes(texts).finish()
 }
 
 /// The digest of [`texts`], of outlines and bodies that lie apart.
@@ -220,7 +220,7 @@ mod tests {
         ] {
             let [outlines, bodies] = lens.map(|len| (0..len).map(|at| at as u8).collect::<Vec<_>>());
             let whole = [&*outlines, &zeros(lens[0]), &bodies, &zeros(lens[1])].concat();
-            let whole = Canonical::one(TEXTS).bytes(&whole).finish();
+            let whole = texts(&whole);
             for part in [1000, 2 * GATHERED] {
                 let parts = texts_of_parts(outlines.chunks(part), bodies.chunks(part));
                 assert_eq!(parts, whole, "{lens:?} in parts of {part}");

@@ -2,7 +2,8 @@
 //!
 //! A patch says what changed, rule by rule; everything that follows from content is computed again, by the same
 //! writer that builds packs. What did not change keeps the digest that it has in the base, so that the target is
-//! proved by hashing what is new and the tables. Law: `docs/UPDATES.md`.
+//! proved by hashing what is new and the tables. The digest of all texts alone is sent, and proved by whoever needs
+//! it. Law: `docs/UPDATES.md`.
 
 mod apply;
 #[cfg(feature = "diff")]
@@ -93,7 +94,7 @@ pub(crate) enum Sort {
     Pack = 3,
 }
 
-/// A pack whose digests were all proved, as what a patch starts from.
+/// A pack whose rules, personas and workflows have the digests that it states, as what a patch starts from.
 pub trait Base {
     /// Its tables.
     fn tables(&self) -> Tables<'_>;

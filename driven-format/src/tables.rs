@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::attestation::Attestation;
-use crate::container::{self, HEADER_LEN, KIND_ATTESTATION, Section, digested_len};
+use crate::container::{self, HEADER_LEN, KIND_ATTESTATION, Section, digested_len, front_len};
 use crate::digest::{self, Canonical};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Activation, Capability, Category, StepKind};
@@ -195,7 +195,7 @@ impl<'a> Tables<'a> {
     /// Proves every digest and all text, in a whole pack; gives the bodies.
     pub fn prove(&self) -> Result<&'a str, Error> {
         self.check_root()?;
-        self.check_texts("")?;
+        self.check_texts()?;
         let bodies = self.bodies();
         // Each body is looked at while it is still in the cache.
         self.check_digests(
@@ -411,43 +411,61 @@ impl<'a> Tables<'a> {
             .finish()
     }
 
-    /// Proves what is derived from content: what [`check_texts`](Self::check_texts) does, the digest of every rule, persona
+    /// Proves what is derived from content: what [`check_texts_of`](Self::check_texts_of) does, the digest of every rule, persona
     /// and workflow, and the content digest. `bodies` are those of the pack, proved to be text.
     pub fn check_content(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
-        self.check_texts(bodies)?;
+        self.check_texts_of(bodies)?;
         let outline =
             |rule: &RuleHead<'a>| bodies.outline(rule.row()).unwrap_or_else(|| rule.outline_bytes());
         self.check_digests(|owner, range| body_in(bodies, owner, range), outline, |_, _| Ok(()))
     }
 
-    /// Proves all outlines and bodies at once, by the digest that the tables state of them as they lie, and that every id
-    /// finds its row. Those of a front are taken from `bodies`, which are proved to be text.
+    /// Proves all outlines and bodies of a whole pack at once, by the digest that the tables state of them as they lie, and
+    /// that every id finds its row.
     ///
-    /// With [`check_root`](Self::check_root) each byte is then what the root digest names. That the digests of rules,
-    /// personas, workflows and of the content follow from it is for [`check_content`](Self::check_content), which takes
-    /// several times as long.
-    pub fn check_texts(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
+    /// With [`check_root`](Self::check_root) each byte is then what the root digest names. That the stated digests of rules,
+    /// personas, workflows and of the content are those of what they name is for [`check_content`](Self::check_content),
+    /// which takes several times as long.
+    pub fn check_texts(&self) -> Result<(), Error> {
+        self.check_texts_in(&self.pack[front_len(self.pack)..digested_len(self.pack)])
+    }
+
+    /// As [`check_texts`](Self::check_texts), of a copy of all that stands between the front and the end of the digested
+    /// part.
+    #[doc(hidden)]
+    pub fn check_texts_in(&self, texts: &[u8]) -> Result<(), Error> {
+        self.check_texts_digest(digest::texts(texts))
+    }
+
+    /// As [`check_texts`](Self::check_texts), with the bodies and outlines that belong to a front; a whole pack has its own.
+    pub fn check_texts_of(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
+        if !self.is_front {
+            return self.check_texts();
+        }
+        let mut outlines = Vec::with_capacity(self.rule_count());
+        let mut texts = Vec::with_capacity(self.digests().len());
+        for (owner, (outline_range, range)) in (0..).zip(Tables::text_of_owners(self.pack)) {
+            let (len, body) = (range.len(), body_in(bodies, owner, range)?);
+            let outline = bodies.outline(owner).filter(|_| (owner as usize) < self.rule_count());
+            let outline = outline.unwrap_or_default();
+            if body.len() != len || outline.len() != outline_range.len() {
+                return Err(Error::malformed(
+                    "bodies: a text or an outline is not as long as its record says",
+                ));
+            }
+            outlines.push(outline);
+            texts.push(body);
+        }
+        self.check_texts_digest(digest::texts_of_parts(outlines.into_iter(), texts.into_iter()))
+    }
+
+    fn check_texts_digest(&self, found: Digest) -> Result<(), Error> {
         self.check_found()?;
-        let found = if self.is_front { self.texts_of(bodies)? } else { digest::texts(self.pack) };
         if found == self.manifest_record().texts {
             return Ok(());
         }
         let message = "the outlines and bodies do not have the digest that the pack states of them";
         Err(Error::new(ErrorKind::Digest, message))
-    }
-
-    fn texts_of(&self, bodies: &(impl Bodies + ?Sized)) -> Result<Digest, Error> {
-        let ranges = Tables::text_of_owners(self.pack).map(|(_, range)| range);
-        let each = (0..).zip(ranges).map(|(owner, range)| body_in(bodies, owner, range));
-        let each = each.collect::<Result<Vec<_>, _>>()?;
-        let outlines = (0..self.rule_count() as u32).map(|row| bodies.outline(row).unwrap_or_default());
-        Ok(digest::texts_of_parts(outlines, each.into_iter()))
-    }
-
-    /// Proves all outlines and bodies of a whole pack as [`check_texts`](Self::check_texts), and then that they are text.
-    pub fn prove_texts(&self) -> Result<(), Error> {
-        self.check_texts("")?;
-        self.check_bodies()
     }
 
     /// Proves every digest with the bodies and outlines that are given, and calls `then` with each.

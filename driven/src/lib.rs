@@ -23,7 +23,7 @@
 //! | a file | [`PackBuf::open`] | structure and all text |
 //! | a pack that is updated while it is read | `state::RuleStore` | structure, text and digests |
 //! | a large pack of which you read little | [`LazyPack`], [`LazyPackBuf`] | tables and names; a body when it is read |
-//! | a need to know who stands behind it | `verify` of either | digests and a signature |
+//! | a need to know who stands behind it | `verify` of either | every byte, and a signature |
 //!
 //! Views are `Copy`, borrow the pack and allocate nothing; packs are `Send` and `Sync`.
 //!

@@ -116,7 +116,7 @@ impl<'a> Pack<'a> {
     #[cfg(feature = "std")]
     pub(crate) fn check_bytes(&self) -> Result<(), Error> {
         self.tables.check_root()?;
-        Ok(self.tables.check_texts(&self.text)?)
+        Ok(self.tables.check_texts_of(&self.text)?)
     }
 
     /// Proves every digest: the content is what the root digest names.
@@ -132,7 +132,7 @@ impl<'a> Pack<'a> {
     /// Proves every byte by the root digest, and that `key` signed that.
     ///
     /// # Errors
-    /// As [`prove`](Self::prove); and a pack that is not signed, not by this key, or wrongly.
+    /// Bytes that are not what the root digest names; a pack that is not signed, not by this key, or wrongly.
     #[cfg(feature = "trust")]
     pub fn verify(self, key: &crate::PublicKey) -> Result<Verified<Self>, Error> {
         self.verify_by(&crate::trust::Policy::key(key))
@@ -141,7 +141,7 @@ impl<'a> Pack<'a> {
     /// Proves every byte by the root digest, and all that a policy asks for of that.
     ///
     /// Outlines and bodies are proved all at once. The digests of single rules are then what the signer says that they are;
-    /// [`prove`](Self::prove) computes each.
+    /// a policy with a state, and [`prove`](Self::prove), compute each.
     ///
     /// # Errors
     /// The first check of `docs/TRUST.md` that fails; its code says which.
@@ -415,7 +415,7 @@ impl<'a> LazyPack<'a> {
 
     /// Proves all text.
     ///
-    /// Of a pack in a file also every digest, and that it is what was opened: all bodies are read for it.
+    /// Of a pack in a file also that every byte is what was opened: all bodies are read for it.
     ///
     /// # Errors
     /// A body that is not UTF-8, or a range that cuts a character; a file that can't be read, or was changed.
@@ -431,7 +431,8 @@ impl<'a> LazyPack<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Proved<P>(P);
 
-/// A pack of which every byte is what its root digest names, which a given key signed.
+/// A pack of which every byte is what its root digest names, which a given key signed; of a [`LazyPack`], a body when it is
+/// read.
 #[cfg(feature = "trust")]
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<P>(P);
@@ -441,7 +442,10 @@ impl<'a> LazyPack<'a> {
     #[cfg(feature = "trust")]
     fn read_all(self) -> Result<Pack<'a>, Error> {
         match self.bodies {
-            None => Ok(crate::map::with_proved_texts(self.tables)?),
+            None => {
+                self.tables.check_texts()?;
+                Ok(crate::map::with_proved_bodies(self.tables)?)
+            }
             Some(file) => file.all(self.tables),
         }
     }
@@ -453,7 +457,11 @@ impl<'a> Proved<LazyPack<'a>> {
     /// # Errors
     /// The first body that is not what the pack states; a file that can't be read, or was changed.
     pub fn read_all(self) -> Result<Proved<Pack<'a>>, Error> {
-        let pack = self.0.check_text()?;
+        let LazyPack { tables, bodies } = self.0;
+        let Some(file) = bodies else {
+            return Ok(Proved(Pack::assume_proved(tables, Text::Whole(tables.prove()?))));
+        };
+        let pack = file.all(tables)?;
         pack.tables.check_content(&pack.text)?;
         Ok(Proved(pack))
     }
@@ -461,8 +469,8 @@ impl<'a> Proved<LazyPack<'a>> {
 
 #[cfg(feature = "trust")]
 impl<'a> Verified<LazyPack<'a>> {
-    /// Proves all bodies, after the signature: first the digest of all of them, then that they are text. So no body that
-    /// nobody signed is looked at; [`Pack::open`] and [`Pack::verify`] prove the same in the other order.
+    /// Proves all bodies, after the signature: by the digest of all of them, and that they are text. In memory no body that
+    /// nobody signed is taken for text; [`Pack::open`] and [`Pack::verify`] prove the same in the other order.
     ///
     /// ```
     /// # let key = driven_format::trust::SecretKey::from_seed(&[7; 32].into());

@@ -101,11 +101,12 @@ pub fn section(pack: &[u8], number: usize) -> std::ops::Range<usize> {
     word(entry + 8)..word(entry + 8) + word(entry + 12)
 }
 
-/// An unsigned pack with another byte in its front, and the root digest that covers it: what its maker may state falsely.
-pub fn stated_falsely(pack: &[u8], at: usize) -> Vec<u8> {
+/// An unsigned pack that says something else in its front, under the root digest that covers it: what its maker may state
+/// falsely.
+pub fn stated_falsely(pack: &[u8], say: impl FnOnce(&mut [u8])) -> Vec<u8> {
     const OUTLINE: usize = 5;
     let mut pack = pack.to_vec();
-    pack[at] ^= 1;
+    say(&mut pack);
     let mut key = [0; 32];
     key[..14].copy_from_slice(b"driven pack v1");
     let mut hasher = blake3::Hasher::new_keyed(&key);
@@ -114,21 +115,42 @@ pub fn stated_falsely(pack: &[u8], at: usize) -> Vec<u8> {
     pack
 }
 
-/// A target that states a false texts digest, and a patch that leads there; of two unsigned packs the second is the first
-/// with the next version.
-pub fn patch_to_false_texts(old: &[u8], new: &[u8]) -> (Vec<u8>, Vec<u8>) {
+/// With another digest of all outlines and bodies.
+pub fn with_false_texts(pack: &[u8]) -> Vec<u8> {
     const MANIFEST: usize = 0;
-    let end = section(new, MANIFEST).end;
-    let target = stated_falsely(new, end - 1);
+    let end = section(pack, MANIFEST).end;
+    stated_falsely(pack, |pack| pack[end - 1] ^= 1)
+}
+
+/// With another digest of the first rule.
+pub fn with_a_false_rule(pack: &[u8]) -> Vec<u8> {
+    const DIGESTS: usize = 10;
+    let start = section(pack, DIGESTS).start;
+    stated_falsely(pack, |pack| pack[start] ^= 1)
+}
+
+/// A target with a false texts digest, signed by [`key`] or not, and a patch that leads there; of two unsigned packs the
+/// second is the first with the next version.
+pub fn patch_to_false_texts(old: &[u8], new: &[u8], signed: bool) -> (Vec<u8>, Vec<u8>) {
+    let mut target = with_false_texts(new);
+    let texts: [u8; 32] = target[section(new, 0).end - 32..][..32].try_into().expect("32 bytes");
+    // How many, how much later they expire, and of each that the base does not have it, the key and the signature.
+    let mut signatures = vec![0];
+    if signed {
+        target = driven_build::sign_pack(&target, &key(), 0).expect("a pack can be signed");
+        let record = &target[target.len() - 80..];
+        signatures = [&[1, 0, 0], record].concat();
+    }
     let edition = |pack: &[u8]| driven_format::Tables::check(pack).expect("it is a pack").edition().0;
     let patch = [
         &driven_format::patch::PATCH_MAGIC[..],
         &[6],
         &edition(old)[..16],
         &edition(&target)[..16],
-        // No signatures; two bytes of operations: BatchCommit, one version further; then the digest.
-        &[0, 2, 0x37, 0],
-        &target[end - 32..end],
+        &signatures,
+        // Two bytes of operations: BatchCommit, one version further; then the digest.
+        &[2, 0x37, 0],
+        &texts,
     ];
     (patch.concat(), target)
 }

@@ -525,6 +525,7 @@ impl Stamp {
     fn run(&self, output: &mut Output) -> Outcome {
         let chain = read_root(&self.root)?;
         let pack = driven::PackBuf::open(&self.pack)?;
+        pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(&self.pack))?;
         let tables = Tables::check(pack.as_pack().as_bytes())?;
         let manifest = tables.manifest();
         let timestamp = Timestamp {

@@ -239,7 +239,8 @@ impl<'t> Policy<'t> {
         self.timestamp
     }
 
-    /// Makes every check; with `bodies`, which were proved to be text, also the rules' digests.
+    /// Makes every check; with `bodies`, which are those of the pack and were proved to be text, also of all outlines and
+    /// bodies, and with a state of every digest.
     ///
     /// # Errors
     /// The first check that failed.
@@ -254,7 +255,7 @@ impl<'t> Policy<'t> {
             && self.judge_signatures(pack, &mut story)
             && story.tell("P5", self.expiry(pack))
             && story.tell("P6", self.name_of(pack))
-            && story.tell("P7", content(pack, bodies))
+            && story.tell("P7", self.content(pack, bodies))
             && story.tell("P8", self.version(pack))
             && self.judge_timestamp(pack, &mut story)
             && story.tell("P10", self.capped(pack));
@@ -410,14 +411,20 @@ impl<'t> Policy<'t> {
             }
         }
     }
-}
 
-/// P7
-fn content(pack: &Tables<'_>, bodies: Option<&dyn Bodies>) -> Outcome {
-    pack.check_root()?;
-    let Some(bodies) = bodies else {
-        return Ok((Held::Yes, format!("digest {}; rules are proved as they are read", pack.root_digest())));
-    };
-    pack.check_texts(bodies)?;
-    Ok((Held::Yes, format!("digest {}, and that of all outlines and bodies", pack.root_digest())))
+    /// P7
+    fn content(&self, pack: &Tables<'_>, bodies: Option<&dyn Bodies>) -> Outcome {
+        pack.check_root()?;
+        let root = pack.root_digest();
+        let Some(bodies) = bodies else {
+            return Ok((Held::Yes, format!("digest {root}; rules are proved as they are read")));
+        };
+        // What is written down as seen names one text to every reader, of single rules and of all.
+        if self.state.is_some() {
+            pack.check_content(bodies)?;
+            return Ok((Held::Yes, format!("digest {root}, and that of every rule")));
+        }
+        pack.check_texts_of(bodies)?;
+        Ok((Held::Yes, format!("digest {root}, and that of all outlines and bodies")))
+    }
 }

@@ -25,6 +25,8 @@ pub enum Signer<'k> {
 
 /// Signs a pack: gives its bytes with one more signature, or with this key's renewed.
 ///
+/// Whoever signs vouches for every digest that the pack states: [`Tables::prove`] computes them.
+///
 /// `expires` is in seconds since 1970, 0 for never.
 ///
 /// # Errors

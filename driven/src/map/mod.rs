@@ -59,14 +59,6 @@ pub(crate) fn with_proved_bodies(tables: Tables<'_>) -> Result<Pack<'_>, driven_
     Ok(Pack::assume_proved(tables, Text::Whole(bodies)))
 }
 
-/// Makes a pack of tables whose bodies it proves, by the digest of all of them.
-pub(crate) fn with_proved_texts(tables: Tables<'_>) -> Result<Pack<'_>, driven_format::Error> {
-    tables.prove_texts()?;
-    // SAFETY: `prove_texts` proved that the bodies are UTF-8, end to end (docs/SAFETY.md, rule 1).
-    let bodies = unsafe { core::str::from_utf8_unchecked(tables.bodies()) };
-    Ok(Pack::assume_proved(tables, Text::Whole(bodies)))
-}
-
 /// Makes a lazy pack of bytes that were proved before.
 ///
 /// # Safety

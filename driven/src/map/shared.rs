@@ -22,6 +22,9 @@ const SLACK: usize = 64 * 1024;
 
 /// A pack whose digests are proved, and that takes patches.
 ///
+/// Of one that came by a patch, the digest of all outlines and bodies is what the patch says; it is proved by
+/// [`Pack::verify_by`], [`Pack::prove`] and before a snapshot is taken.
+///
 /// A pack that came of another by a patch shares with it the text and the outline of every rule that did not change, so
 /// that a step costs what changed. Clones share everything.
 ///
@@ -143,8 +146,8 @@ impl SharedPack {
 
     /// The pack that a patch leads to, of at most `limit` bytes; this one stays as it is.
     ///
-    /// The target is proved to be the one that the patch names. Who signed it is for
-    /// [`Pack::verify_by`] to say.
+    /// The target is proved to be the one that the patch names. Who signed it, and whether the digest of all its texts is the
+    /// one that it states, is for [`Pack::verify_by`] to say.
     ///
     /// # Errors
     /// A patch that is damaged, or was made for another pack.

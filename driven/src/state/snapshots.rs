@@ -95,7 +95,8 @@ impl Snapshots {
     /// Keeps a pack and makes it current; gives the hash of its file. When it returns, it lasts.
     ///
     /// # Errors
-    /// A folder that can't be written; what was current stays so. Where the system can't say that the last step lasts,
+    /// A pack that came by a patch and states a false digest of its texts; a folder that can't be written; what was current
+    /// stays so. Where the system can't say that the last step lasts,
     /// the next start may find either, whole.
     pub fn take(&self, pack: &SharedPack, now: u64) -> Result<Digest, Error> {
         self.take_when(pack, now, |_| true)?;
@@ -128,11 +129,12 @@ impl Snapshots {
         if !may(index.current.as_ref()) {
             return Ok(false);
         }
+        // What a patch says of its target is found out here: what is kept must be read again.
+        pack.as_pack().check_bytes()?;
         let hash = pack.file_hash();
         let path = self.path_of(&hash);
         // C2: a file that is there already and is damaged is replaced.
         if !fs::read(&path).is_ok_and(|bytes| file_hash(&bytes) == hash) {
-            pack.as_pack().check_bytes().map_err(|err| err.in_file(&path))?;
             durable::write(&path, |file| pack.write_to(file))?;
         }
         index.taken.retain(|(_, known)| *known != hash);

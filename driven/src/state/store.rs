@@ -179,7 +179,7 @@ impl RuleStore {
         }
     }
 
-    /// Holds `first`, and lets every pack in whose digests hold.
+    /// Holds `first`, and lets every pack in whose rules have the digests that it states.
     pub fn open_to_all(first: SharedPack) -> Self {
         RuleStore::new(first, |_| Ok(()))
     }

@@ -2,7 +2,9 @@
 
 use driven::{LazyPack, Pack, PublicKey};
 use driven_tests::fuzz;
-use driven_tests::samples::{key, section, small, small_signed, stated_falsely};
+use driven_tests::samples::{
+    key, section, small, small_signed, stated_falsely, with_a_false_rule, with_false_texts,
+};
 
 /// Whether opening, proving and verifying refuse the bytes.
 fn is_refused(bytes: &[u8], key: &PublicKey) -> bool {
@@ -74,19 +76,17 @@ fn every_flip_of_a_bit_is_refused_by_lazy_reading_unless_nothing_that_was_read_h
 /// one rule where it is read alone.
 #[test]
 fn a_digest_that_its_signer_states_falsely_gives_no_other_text() {
-    const MANIFEST: usize = 0;
-    const DIGESTS: usize = 10;
     let (plain, public) = (driven_format::write_pack(&small()).unwrap(), key().public_key());
-    let signed = |at: usize| driven_build::sign_pack(&stated_falsely(&plain, at), &key(), 0).unwrap();
+    let signed = |pack: &[u8]| driven_build::sign_pack(pack, &key(), 0).unwrap();
 
-    let of_texts = signed(section(&plain, MANIFEST).end - 1);
+    let of_texts = signed(&with_false_texts(&plain));
     assert_eq!(Pack::open(&of_texts).unwrap().verify(&public).unwrap_err().code(), "pack-digest");
     assert_eq!(Pack::open(&of_texts).unwrap().prove().unwrap_err().code(), "pack-digest");
     let lazy = LazyPack::open(&of_texts).unwrap().verify(&public).unwrap();
     assert!(lazy.rules().all(|rule| rule.read().is_ok()));
     assert_eq!(lazy.read_all().unwrap_err().code(), "pack-digest");
 
-    let of_a_rule = signed(section(&plain, DIGESTS).start);
+    let of_a_rule = signed(&with_a_false_rule(&plain));
     let whole = Pack::open(&of_a_rule).unwrap().verify(&public).unwrap();
     assert!(
         whole.rules().map(|rule| rule.body()).eq(Pack::open(&plain).unwrap().rules().map(|rule| rule.body()))
@@ -97,6 +97,30 @@ fn a_digest_that_its_signer_states_falsely_gives_no_other_text() {
     assert_eq!(refused, [true, false, false, false]);
     let read = LazyPack::open(&of_a_rule).unwrap().prove().unwrap().read_all();
     assert_eq!(read.unwrap_err().code(), "pack-digest");
+}
+
+/// Slots that were exchanged: each rule is there, and by its id another one is found.
+#[test]
+fn ids_that_find_other_rules_are_refused_whichever_way_all_is_proved() {
+    const IDS: usize = 11;
+    let (plain, public) = (driven_format::write_pack(&small()).unwrap(), key().public_key());
+    let bent = stated_falsely(&plain, |pack| {
+        let (ids, slots) =
+            (section(pack, IDS), 4 * u32::from_le_bytes(pack[section(pack, IDS)][8..12].try_into().unwrap()));
+        let (chunks, _) = pack[ids.end - slots as usize..ids.end].as_chunks_mut::<4>();
+        let taken: Vec<usize> = (0..chunks.len()).filter(|&slot| chunks[slot] != [0xFF; 4]).collect();
+        chunks.swap(taken[0], taken[1]);
+    });
+    let bent = driven_build::sign_pack(&bent, &key(), 0).unwrap();
+    let whole = Pack::open(&bent).unwrap();
+    let lazy = LazyPack::open(&bent).unwrap().verify(&public).unwrap();
+    let outcomes = [
+        whole.verify(&public).map(|_| ()),
+        whole.prove().map(|_| ()),
+        lazy.read_all().map(|_| ()),
+        lazy.prove().unwrap().read_all().map(|_| ()),
+    ];
+    assert_eq!(outcomes.map(|outcome| outcome.unwrap_err().code()), ["pack-malformed"; 4]);
 }
 
 #[test]

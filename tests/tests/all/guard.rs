@@ -128,5 +128,5 @@ fn a_persona_of_another_pack_is_found_out() {
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &other, 0).unwrap();
     assert!(!guard.step(1).unwrap(), "the rule is the same in both");
-    assert_eq!(guard.step(1).unwrap_err().code(), "pack-changed");
+    assert_eq!(guard.step(1).unwrap_err().code(), "pack-digest");
 }

@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 
 use driven::{LazyPackBuf, Pack};
 use driven_format::{PackBuilder, Rule, Tables};
+use driven_tests::samples::{key, with_a_false_rule, with_false_texts};
 
 /// Longer than what is read at once, bodies of all lengths.
 fn pack() -> Vec<u8> {
@@ -136,4 +137,27 @@ fn many_read_one_pack_in_a_file_at_once() {
             });
         }
     });
+}
+
+/// What is proved of all of a file beside its text: that it is what the root names, and of the root that it is that.
+#[test]
+fn all_of_a_file_is_what_its_root_names() {
+    let (plain, public) = (pack(), key().public_key());
+    let mut named = plain.clone();
+    let at = named.windows(5).position(|text| text == b"house").unwrap();
+    named[at] = b'm';
+    let (_dir, path) = on_disk(&named);
+    let lazy = LazyPackBuf::open(&path).unwrap();
+    assert_eq!(lazy.as_lazy().check_text().unwrap_err().code(), "pack-digest");
+
+    for (bent, by_signature, by_digests) in
+        [(with_false_texts(&plain), true, true), (with_a_false_rule(&plain), false, true)]
+    {
+        let (_dir, path) = on_disk(&driven_build::sign_pack(&bent, &key(), 0).unwrap());
+        let lazy = LazyPackBuf::open(&path).unwrap();
+        let signed = lazy.as_lazy().verify(&public).unwrap().read_all();
+        assert_eq!(signed.err().map(|err| err.code()), by_signature.then_some("pack-digest"));
+        let proved = lazy.as_lazy().prove().unwrap().read_all();
+        assert_eq!(proved.err().map(|err| err.code()), by_digests.then_some("pack-digest"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use driven::state::Snapshots;
+use driven::state::{RuleStore, Snapshots};
 use driven::{PackBuf, SharedPack};
 use driven_format::patch::{DEFAULT_LIMIT, Made, PATCH_MAGIC, Patch, WholeBase, diff};
 use driven_format::{
@@ -426,7 +426,7 @@ fn a_target_with_a_false_texts_digest_comes_into_no_file() {
     let mut set = small();
     let old = write_pack(&set).unwrap();
     set.manifest.version += 1;
-    let (patch, target) = patch_to_false_texts(&old, &write_pack(&set).unwrap());
+    let (patch, target) = patch_to_false_texts(&old, &write_pack(&set).unwrap(), false);
     let held = SharedPack::prove(PackBuf::from_vec(old.clone()).unwrap()).unwrap();
     let next = held.apply(&patch, SharedPack::LIMIT).unwrap();
     assert_eq!(next.as_pack().as_bytes(), target, "it is what the patch names");
@@ -443,6 +443,13 @@ fn a_target_with_a_false_texts_digest_comes_into_no_file() {
     assert_eq!(snapshots.take(&next, 2).unwrap_err().code(), "pack-digest");
     assert_eq!(snapshots.current_hash().unwrap(), Some(hash));
     assert!(!snapshots.path_of(&next.file_hash()).exists());
+
+    let (patch, _) = patch_to_false_texts(&old, &write_pack(&set).unwrap(), true);
+    let next = held.apply(&patch, SharedPack::LIMIT).unwrap();
+    let public = key().public_key();
+    assert_eq!(next.as_pack().verify(&public).unwrap_err().code(), "pack-digest");
+    let store = RuleStore::new(held, move |pack| pack.verify(&public).map(|_| ()));
+    assert_eq!((store.apply(&patch).unwrap_err().code(), store.generation()), ("pack-digest", 1));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use driven::Pack;
 use driven::trust::{Policy, RootChain, TrustStore};
 use driven_format::trust::{PublicKey, Role, Root, RootKey, SecretKey, SignedRoot, sign};
 use driven_format::{PackBuilder, Rule, Tables};
+use driven_tests::samples::with_a_false_rule;
 use serde_json::Value;
 
 use crate::harness::Project;
@@ -152,6 +153,45 @@ fn many_at_once_never_lower_a_floor() {
 }
 
 /// A project with keys, and a root that two of `alice`, `bob` and `carol` sign.
+/// One root digest over two texts, one for who reads a rule and one for who reads all: where it is written down or said that
+/// a pack was seen or holds, every digest is proved.
+#[test]
+fn a_pack_that_states_false_digests_is_never_one_that_was_seen() {
+    let plain = PackBuilder::new("house", 1).rule(Rule::new("a", "Text.\n")).finish().unwrap();
+    let bent = sign(&Tables::check(&with_a_false_rule(&plain)).unwrap(), &key(1), 0).unwrap();
+    let (project, chain) = (Project::new(), chain());
+    let (policy, store) = (Policy::root(&chain).name("house"), TrustStore::new(project.path("state")));
+    let pack = Pack::open(&bent).unwrap();
+    assert!(pack.verify_by(&policy).is_ok(), "every byte of it was signed");
+    assert_eq!(store.admit(pack, &policy).unwrap_err().code(), "pack-digest");
+    assert!(!store.knows(&chain, "house").unwrap());
+
+    project.expect(0, &["keygen", "stamp"]);
+    project.write("bent.drv", &bent);
+    project.write("alice.pub", key(1).public_key().to_pem());
+    project.write("trust.root", chain.render());
+    for arguments in [
+        &["verify", "bent.drv", "--key", "alice.pub"][..],
+        &["verify", "bent.drv", "--root", "trust.root"],
+        &[
+            "trust",
+            "timestamp",
+            "bent.drv",
+            "--root",
+            "trust.root",
+            "--key",
+            "stamp.key",
+            "--expires",
+            "2027-01-31",
+            "-o",
+            "bent.stamp",
+        ],
+    ] {
+        assert_eq!(project.json(2, arguments)["error"]["code"], "pack-digest", "{arguments:?}");
+    }
+    assert!(!project.path("bent.stamp").exists());
+}
+
 fn rooted() -> Project {
     let project = Project::new();
     for name in ["alice", "bob", "carol", "stamp"] {

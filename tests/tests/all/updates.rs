@@ -377,7 +377,7 @@ fn a_patch_that_is_no_good_is_passed_over() {
 fn a_patch_to_a_false_texts_digest_is_passed_over_and_the_pack_refused() {
     let next =
         |version| PackBuilder::new(NAME, version).rule(Rule::new("style", "Spell.\n")).finish().unwrap();
-    let (patch, target) = patch_to_false_texts(&next(1), &next(2));
+    let (patch, target) = patch_to_false_texts(&next(1), &next(2), false);
     let old = shared(next(1));
     let told = feed(&old.apply(&patch, SharedPack::LIMIT).unwrap());
     let (log, updates) = scripted([Step::feed(&told), Step::plain(patch), Step::plain(zstd_of(&target))]);
