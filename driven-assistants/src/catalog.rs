@@ -315,7 +315,7 @@ impl Assistant {
     }
 
     /// The path that was once a single file of its, and is now its folder.
-    pub(crate) fn folder_that_was_a_file(&self) -> Option<&str> {
+    pub fn folder_that_was_a_file(&self) -> Option<&str> {
         let dir = self.rules.as_ref()?.dir.as_str();
         self.legacy.iter().any(|file| file == dir).then_some(dir)
     }

@@ -1,13 +1,15 @@
 //! What commands write, and what they refuse to write over.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use driven::PackBuf;
 use driven_build::write_if_changed;
 use driven_format::patch::PATCH_MAGIC;
 
 use crate::Failure;
+use crate::output::Output;
 
 /// What a set of rules as JSON begins with, white space left out.
 const OUR_JSON: &[u8] = br#"{"manifest":{"#;
@@ -111,6 +113,16 @@ pub(crate) fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Refuses a file that exists and is something else: it may be a key or a source.
 pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
+    let there = fs::metadata(path);
+    if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let message = format!("{} is no regular file", path.display());
+        return Err(Failure::new("exists", message).hint("name a file"));
+    }
+    let is_source = || path.extension().is_some_and(|ending| ending == "md" || ending == "mdc");
+    if matches!(kind, Kind::Pack) && is_source() {
+        let message = format!("{}: a name that rules have, and no pack", path.display());
+        return Err(Failure::new("usage", message).hint("give a name that ends in `.drv`"));
+    }
     if path.is_file() {
         let mut head = Vec::new();
         let read = File::open(path).and_then(|file| file.take(65).read_to_end(&mut head));
@@ -119,6 +131,16 @@ pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
             let message = format!("{} exists and is no {}", path.display(), kind.name());
             return Err(Failure::new("exists", message).hint("choose another name, or remove it"));
         }
+    }
+    Ok(())
+}
+
+/// Writes a pack without signatures, and says so where there was one with.
+pub(crate) fn write_unsigned(path: &Path, pack: &[u8], output: &mut Output) -> Result<(), Failure> {
+    let was_signed = path.is_file() && PackBuf::open(path).is_ok_and(|there| there.as_pack().is_signed());
+    write(path, pack, &Kind::Pack)?;
+    if was_signed {
+        output.note("the pack that was there was signed, and this one is not: `driven sign` signs it");
     }
     Ok(())
 }

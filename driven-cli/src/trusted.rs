@@ -105,9 +105,14 @@ impl Asked {
         let TrustSettings { key, root: root_file, name, state, timestamp, allow_capped, grant: _ } = trust;
         let state = state.map(|file| written_in(root, "state", &file)).transpose()?;
         let timestamp = timestamp.map(|file| written_in(root, "timestamp", &file)).transpose()?;
+        let key = key.map(|file| root.join(file));
+        let root_file = root_file.map(|file| root.join(file));
+        for file in [&key, &root_file, &state, &timestamp].into_iter().flatten() {
+            refuse_pipe(file)?;
+        }
         let asked = match (key, root_file) {
-            (Some(key), _) => Asked::by(By::key_in(root.join(key))?)?,
-            (None, Some(file)) => Asked::by(By::root_in(root.join(file))?)?,
+            (Some(key), _) => Asked::by(By::key_in(key)?)?,
+            (None, Some(file)) => Asked::by(By::root_in(file)?)?,
             (None, None) => {
                 return Err(Failure::new("settings", format!("[trust] in {PROJECT_FILE} names nobody")));
             }
@@ -170,6 +175,15 @@ impl Asked {
             None => Ok(Judged { story: pack.story(&policy), is_first_use: false }),
         }
     }
+}
+
+/// The project may be somebody else's, and what is no file could be waited for without end.
+fn refuse_pipe(path: &Path) -> Result<(), Failure> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let message = format!("{PROJECT_FILE}: [trust] names {}, which is no regular file", path.display());
+        return Err(Failure::new("settings", message).hint("name a file"));
+    }
+    Ok(())
 }
 
 /// A file of a project that is written to, whose folder is made: the project may be somebody else's, so the file lies in it,

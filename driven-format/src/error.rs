@@ -142,21 +142,24 @@ impl Error {
             ErrorKind::Revoked => "ask for one that is signed by keys that still hold; do not use this one",
             ErrorKind::Expired => "fetch a newer one",
             ErrorKind::RolledBack => {
-                "fetch the newest; to go back on purpose, name the version to accept (`--accept-version`)"
+                "fetch the newest; to go back to an older pack on purpose, name its version (`--accept-version`)"
             }
             ErrorKind::Equivocation => "do not use either before you know why there are two",
             ErrorKind::WrongPack => "check which pack was fetched, and the name that was asked for",
             ErrorKind::Capped => "have it built again without the finding, or allow capped packs",
             ErrorKind::Root => "compare it with a copy from somewhere else",
             ErrorKind::Timestamp => "fetch pack and timestamp again",
-            ErrorKind::State => "find out who wrote to it; removing it makes the next use a first use",
+            ErrorKind::State => {
+                "name the state file; if it is that, find out who wrote to it: without it the next use is a first one"
+            }
             ErrorKind::PatchForeign => "a patch is made by `driven diff OLD NEW -o FILE`",
             ErrorKind::PatchNewer => "update driven, or fetch the whole pack",
             ErrorKind::PatchBase => "fetch the patch from the pack that you have, or the whole pack",
             ErrorKind::PatchDamaged | ErrorKind::PatchTarget => "fetch the patch again, or the whole pack",
             ErrorKind::Feed => "check the address: a tree of packs is made by `driven publish`",
             ErrorKind::PatchLimit => "raise the limit, if you trust whoever made it",
-            ErrorKind::Model | ErrorKind::Key => "",
+            ErrorKind::Key => "`driven keygen NAME` makes a pair: NAME.key signs, and NAME.pub verifies",
+            ErrorKind::Model => "",
         }
     }
 }

@@ -90,6 +90,14 @@ pub fn write(
     flush_folder_of(path).map_err(|err| Error::io(path, err))
 }
 
+/// Opens a file that is kept, to read it. What is no file, as a pipe, could be waited for without end.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() {
+        return File::open(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
 /// The path with an ending more.
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -78,10 +78,9 @@ impl Build {
             Some(key) => sign_pack(&compiled.pack, key, 0)?,
             None => compiled.pack,
         };
-        let was_signed = key.is_none() && PackBuf::open(out).is_ok_and(|there| there.as_pack().is_signed());
-        files::write(out, &pack, &Kind::Pack)?;
-        if was_signed {
-            output.note("the pack that was there was signed, and this one is not: `driven sign` signs it");
+        match &key {
+            Some(_) => files::write(out, &pack, &Kind::Pack)?,
+            None => files::write_unsigned(out, &pack, output)?,
         }
         let tables = Tables::check(&pack)?;
         let (digest, hash) = (tables.root_digest().to_string(), file_hash(&pack).to_string());

@@ -36,7 +36,7 @@ pub(crate) struct Convert {
 impl Convert {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
         let Some(set) = self.read(output)? else { return Ok(Exit::Findings) };
-        let written = self.write(&set)?;
+        let written = self.write(&set, output)?;
         let shown: Vec<String> = written.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         output.either(&json!({ "written": shown }), || shown.join("\n"));
         Ok(Exit::Clean)
@@ -92,15 +92,15 @@ impl Convert {
         Ok(Some(set))
     }
 
-    fn write(&self, set: &RuleSet) -> Result<Vec<PathBuf>, Failure> {
-        let (bytes, kind) = match self.output.extension().and_then(|ending| ending.to_str()) {
+    fn write(&self, set: &RuleSet, output: &mut Output) -> Result<Vec<PathBuf>, Failure> {
+        match self.output.extension().and_then(|ending| ending.to_str()) {
             Some("drv") => {
-                (write_pack(set).map_err(|err| Failure::from(err).in_file(&self.input))?, Kind::Pack)
+                let pack = write_pack(set).map_err(|err| Failure::from(err).in_file(&self.input))?;
+                files::write_unsigned(&self.output, &pack, output)?;
             }
-            Some("json") => (json_form::to_json(set).into_bytes(), Kind::Json),
+            Some("json") => files::write(&self.output, json_form::to_json(set).as_bytes(), &Kind::Json)?,
             _ => return self.write_folder(set),
-        };
-        files::write(&self.output, &bytes, &kind)?;
+        }
         Ok(vec![self.output.clone()])
     }
 

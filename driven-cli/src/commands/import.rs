@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use driven_assistants::catalog::find;
+use driven_assistants::catalog::{Assistant, assistants, find};
 use driven_assistants::import::{Imported, import};
 use driven_build::{PROJECT_FILE, ProjectSettings, printable_line, write_folder, write_if_changed};
 use serde_json::{Value, json};
@@ -94,6 +94,12 @@ impl Import {
         output.either(&self.value(&imported, &folder, settings.as_deref()), || text(&imported, &folder));
         if let Some(settings) = &settings {
             output.note(&format!("wrote {}", settings.display()));
+        }
+        let taken = |path: &&str| imported.sources.values().flatten().any(|source| source == path);
+        for path in assistants().iter().filter_map(Assistant::folder_that_was_a_file).filter(taken) {
+            output.note(&format!(
+                "{path} is a single file where a folder is read now: remove it before `driven sync`"
+            ));
         }
         if !self.dry_run {
             self.say_what_is_next(&folder, output);

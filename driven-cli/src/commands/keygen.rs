@@ -24,6 +24,14 @@ pub(crate) struct Keygen {
 
 impl Keygen {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
+        let name = self.name.as_os_str().as_encoded_bytes();
+        // `x/` has a file name by the rules of paths, and `x/.key` is not what anybody means.
+        if self.name.file_name().is_none() || name.ends_with(b"/") {
+            let message = format!("{}: expected the name of a file", self.name.display());
+            return Err(
+                Failure::new("usage", message).hint("give the path of the two files, without their endings")
+            );
+        }
         let with_ending = |ending: &str| {
             let mut path = self.name.clone().into_os_string();
             path.push(ending);
@@ -46,7 +54,11 @@ impl Keygen {
         let pem = key.to_pem();
         write_new(&private, pem.as_bytes(), 0o600).map_err(|err| Failure::io(&private, &err))?;
         let pem = key.public_key().to_pem();
-        write_new(&public, pem.as_bytes(), 0o666).map_err(|err| Failure::io(&public, &err))?;
+        write_new(&public, pem.as_bytes(), 0o666).map_err(|err| {
+            // Nobody has used it yet, and half a pair is in the way of the next try.
+            let _ = fs::remove_file(&private);
+            Failure::io(&public, &err)
+        })?;
         let fingerprint = key.public_key().fingerprint().to_string();
         let value = json!({
             "private": private.to_string_lossy(),

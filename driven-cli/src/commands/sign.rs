@@ -65,6 +65,9 @@ impl Sign {
             signed = attach(&Tables::check(&signed)?, &detached)
                 .map_err(|err| Failure::from(err).in_file(file))?;
         }
+        if !self.attach.is_empty() {
+            output.note("signatures that were attached are not proved here: `driven verify` proves them by a key or a root");
+        }
         for signer in &signers {
             let tables = Tables::check(&signed)?;
             let expires = self.expires.unwrap_or(tables.expires().unwrap_or(there));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use driven::durable;
+use driven::trust::Policy;
 use driven_build::{printable, write_if_changed};
 use driven_format::trust::{
     Recovery, Revocation, Role, Root, RootChain, RootKey, SignedRoot, SignedTimestamp, Timestamp, render_time,
@@ -521,18 +522,25 @@ impl Update {
     }
 }
 
+/// How far ahead a timestamp may be dated (T4), in seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 impl Stamp {
     fn run(&self, output: &mut Output) -> Outcome {
         let chain = read_root(&self.root)?;
         let pack = driven::PackBuf::open(&self.pack)?;
         pack.as_pack().prove().map_err(|err| Failure::from(err).in_file(&self.pack))?;
+        let now = now()?;
+        if let Some(fault) = pack.as_pack().story(&Policy::root(&chain).now(now).allow_capped()).fault() {
+            output.note(&format!("warning: whoever goes by this root refuses the pack: {fault}"));
+        }
         let tables = Tables::check(pack.as_pack().as_bytes())?;
         let manifest = tables.manifest();
         let timestamp = Timestamp {
             chain: chain.newest().chain(),
             version: manifest.version(),
             digest: tables.root_digest(),
-            issued: self.issued.map_or_else(now, Ok)?,
+            issued: self.issued.unwrap_or(now),
             expires: self.expires,
             pack: manifest.name().into(),
         };
@@ -545,6 +553,9 @@ impl Stamp {
         for signer in self.signers.named_or_environment()? {
             let signature = signer.sign(signed.signed_bytes())?;
             signed.add_signature(&signer.public_key(), signature)?;
+        }
+        if timestamp.issued > now + DAY {
+            output.note("warning: it is dated more than a day ahead, and refused till then");
         }
         if let Err(err) = signed.check_signed(&chain) {
             output.note(&format!("warning: it does not count yet: {err}"));

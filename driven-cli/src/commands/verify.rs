@@ -60,7 +60,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "DATE", value_parser = time)]
     at: Option<u64>,
     /// Write the bytes that were signed here
-    #[arg(long, value_name = "OUT", requires_all = ["signature", "key"])]
+    #[arg(long, value_name = "OUT", requires_all = ["signature", "key"], conflicts_with = "root")]
     signed_bytes: Option<PathBuf>,
     /// Write the signature here, 64 bytes
     #[arg(long, value_name = "OUT", requires = "signed_bytes")]

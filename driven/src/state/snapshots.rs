@@ -310,7 +310,7 @@ impl Snapshots {
     fn index(&self) -> Result<Index, Error> {
         let path = self.current_file();
         let io = |err| Error::io(&path, err);
-        let file = match File::open(&path) {
+        let file = match durable::open(&path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
             Err(err) => return Err(io(err)),

@@ -103,6 +103,8 @@ impl TrustStore {
     /// A policy without a root, by which nothing can be kept; a state that is damaged, or can't be read or written, so that
     /// what was seen is not remembered. Whether the pack holds is in the story.
     pub fn judge(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Judged, Error> {
+        // What is no state leaves no lock beside it either.
+        self.read()?;
         let _lock = self.lock()?;
         let mut state = self.read()?;
         let Some(chain) = policy.chain() else { return Err(Error::without_root()) };
@@ -148,7 +150,7 @@ impl TrustStore {
     /// S2, S3
     fn read(&self) -> Result<State, Error> {
         let io = |err| Error::io(&self.path, err);
-        let file = match File::open(&self.path) {
+        let file = match durable::open(&self.path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
             Err(err) => return Err(io(err)),

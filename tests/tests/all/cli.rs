@@ -239,6 +239,10 @@ fn bad_input_is_an_error_with_a_hint_and_no_output() {
         (&["convert", "foreign.drv", "-o", "x.json"], "neither a folder, nor a pack, nor JSON"),
         (&["match", "gone.drv", "a"], "gone.drv: "),
         (&["keygen", "k"], "exists already"),
+        (&["keygen", "."], "expected the name of a file"),
+        (&["keygen", "rules/"], "expected the name of a file"),
+        (&["build", "rules", "-o", "rules/style.md"], "a name that rules have"),
+        (&["build", "rules", "-o", "rules/new.md"], "a name that rules have"),
     ];
     for (arguments, expected) in cases {
         let (_, err) = project.expect(2, arguments);
@@ -434,6 +438,9 @@ fn what_is_published_or_built_without_a_signature_is_said_so() {
     assert!(!err.contains("not signed"), "{err}");
     let (_, err) = project.expect(0, &["build", "rules", "-o", "rules.drv"]);
     assert!(err.contains("was signed, and this one is not"), "{err}");
+    project.expect(0, &["sign", "rules.drv", "--key", "release.key"]);
+    let (_, err) = project.expect(0, &["convert", "rules.drv", "-o", "rules.drv"]);
+    assert!(err.contains("was signed, and this one is not"), "{err}");
     project.write("bad.drv", "no pack");
     project.expect(2, &["publish", "other", "rules.drv", "bad.drv"]);
     assert!(!project.path("other").exists(), "one that is none keeps all of them back");
@@ -480,4 +487,42 @@ fn an_error_names_the_file_that_it_is_about() {
     fails("nosuch/x: ", &["convert", "rules.drv", "-o", "nosuch/x"]);
     fails("file: neither a folder", &["convert", "file", "-o", "o.json"]);
     fails("nothing waits to be signed: t.root.next", &["trust", "sign", "t.root"]);
+}
+
+/// A pipe that somebody put where a file is named would be waited for without end.
+#[cfg(unix)]
+#[test]
+fn pipes_are_refused_where_a_project_names_files_and_where_files_are_written() {
+    let project = Project::new();
+    let mkfifo = |name: &str| {
+        let path = project.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    project.expect(0, &["keygen", "k"]);
+    project.expect(0, &["build", "rules", "-o", "rules.drv", "--key", "k.key"]);
+    let init = ["trust", "init", "trust.root", "k.pub", "--threshold", "1", "--key", "k.key"];
+    project.expect(0, &init);
+    mkfifo("pipe");
+    mkfifo("packs/current");
+    for settings in [
+        "key = \"pipe\"",
+        "root = \"pipe\"",
+        "root = \"trust.root\"\nstate = \"pipe\"",
+        "root = \"trust.root\"\ntimestamp = \"pipe\"",
+    ] {
+        project.write("driven.toml", format!("[trust]\n{settings}\n"));
+        let (_, err) = project.expect(2, &["match", "rules.drv", "a"]);
+        assert!(err.contains("no regular file"), "{settings}: {err}");
+    }
+    fs::remove_file(project.path("driven.toml")).unwrap();
+    for arguments in [
+        &["build", "rules", "-o", "pipe"][..],
+        &["verify", "rules.drv", "--root", "trust.root", "--state", "pipe"],
+        &["snapshot", "--dir", "packs", "list"],
+    ] {
+        let (_, err) = project.expect(2, arguments);
+        assert!(err.contains("no regular file"), "{arguments:?}: {err}");
+    }
+    assert!(!project.path("pipe.lock").exists());
 }

@@ -115,7 +115,9 @@ fn the_state_file_remembers_refuses_damage_and_is_written_only_when_a_pack_is_le
     };
     assert!(store.look(Pack::open(&pack(1)).unwrap(), &policy).unwrap().fault().is_none());
     assert!(!path.exists());
+    assert!(!store.knows(&chain, "house").unwrap());
     assert_eq!([admit(2), admit(2), admit(3)], [Ok(true), Ok(false), Ok(false)]);
+    assert!(store.knows(&chain, "house").unwrap());
     let kept = fs::read(&path).unwrap();
     assert_eq!(admit(2), Err("rolled-back"));
     assert_eq!(fs::read(&path).unwrap(), kept);
@@ -153,6 +155,23 @@ fn many_at_once_never_lower_a_floor() {
 }
 
 /// A project with keys, and a root that two of `alice`, `bob` and `carol` sign.
+/// What a signer of timestamps is told, whose readers would be refused.
+#[test]
+fn a_timestamp_that_nobody_takes_is_said_to_be_one() {
+    let project = rooted();
+    let stamp = ["trust", "timestamp", "rules.drv", "--root", "trust.root", "--key", "alice.key"];
+    let dates = ["--issued", "2098-01-01", "--expires", "2099-01-01", "-o", "rules.stamp"];
+    let (_, err) = project.expect(0, &[&stamp[..], &dates].concat());
+    assert!(err.contains("whoever goes by this root refuses the pack: the pack is not signed"), "{err}");
+    assert!(err.contains("dated more than a day ahead") && err.contains("does not count yet"), "{err}");
+    for key in ["alice.key", "bob.key"] {
+        project.expect(0, &["sign", "rules.drv", "--key", key]);
+    }
+    let (_, err) =
+        project.expect(0, &[&stamp[..], &["--expires", "2099-01-01", "-o", "rules.stamp"]].concat());
+    assert!(!err.contains("refuses the pack") && !err.contains("a day ahead"), "{err}");
+}
+
 /// One root digest over two texts, one for who reads a rule and one for who reads all: where it is written down or said that
 /// a pack was seen or holds, every digest is proved.
 #[test]
@@ -220,7 +239,11 @@ fn two_people_sign_apart_and_a_reader_is_told_each_check() {
     let (_, err) = verify(2, &["--signatures", "alice.sig"]);
     assert!(err.contains("1 of the 2 keys"), "{err}");
     verify(0, &["--signatures", "alice.sig", "--signatures", "carol.sig"]);
-    project.expect(0, &["sign", "rules.drv", "--attach", "alice.sig", "--attach", "carol.sig"]);
+    let attach = ["sign", "rules.drv", "--attach", "alice.sig", "--attach", "carol.sig"];
+    assert!(project.expect(0, &attach).1.contains("are not proved here"));
+    let written = ["--signed-bytes", "a", "--signature", "b"];
+    assert!(verify(2, &written).1.contains("cannot be used with"));
+    assert!(!project.path("a").exists());
     let (out, err) = verify(0, &["--state", "state", "--name", "demo"]);
     assert!(out.contains("ok P4") && out.contains("2 of 2") && err.contains("first use"), "{out}{err}");
     let (_, err) = verify(0, &["--state", "state"]);
