@@ -353,7 +353,9 @@ impl Project {
     fn check_folders(&self, plan: &Plan) -> Result<()> {
         for assistant in plan.fates.keys().filter_map(|id| find(id)) {
             let Some(dir) = assistant.folder_that_was_a_file() else { continue };
-            if self.tree.read(dir).is_ok_and(|file| file.is_some()) {
+            let is_below = |path: &String| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
+            let there = self.tree.root().join(dir).symlink_metadata();
+            if there.is_ok_and(|there| there.is_file()) && plan.files.keys().any(is_below) {
                 let name = &assistant.name;
                 let message = format!(
                     "{dir}: a single file, as {name} once read it; now it reads a folder of that name"

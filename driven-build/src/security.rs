@@ -392,8 +392,17 @@ fn compiled() -> &'static [Regex] {
 /// Styles that hide what they apply to.
 const STYLE: &str = r#"(?i)<[a-z][a-z0-9-]*\b[^>]*(\bstyle\s*=\s*["'][^"'>]*(display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(\.0*)?\s*[;"']|color\s*:\s*(white|transparent|#fff(fff)?)\b|(left|top|text-indent)\s*:\s*-\d{3,})|\shidden(\s|>|=))"#;
 
-/// What follows the label of a link reference definition, when it ends with a title: `[//]: # (a title)`.
-const TITLE: &str = r#"^[ \t]*\r?\n?[ \t]*(?:<[^<>\n]*>|[^\s<]\S*)\s+("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))[ \t]*(?:\r?\n|$)"#;
+/// What follows the label of a link reference definition, when it ends with a title: `[//]: # (a title)`. A title goes on over
+/// line breaks, and over no blank line.
+const TITLE: &str = concat!(
+    r"^[ \t]*(?:\r?\n[ \t]*)?(?:<[^<>\n]*>|[^\s<]\S*)(?:[ \t]+(?:\r?\n[ \t]*)?|\r?\n[ \t]*)(",
+    r#""(?:[^"\\\n]|\\[^\n]|\n[ \t]*(?:[^\s"\\]|\\[^\n]))*(?:(?:\n[ \t]*)?"|\z)"#,
+    "|",
+    r"'(?:[^'\\\n]|\\[^\n]|\n[ \t]*(?:[^\s'\\]|\\[^\n]))*(?:(?:\n[ \t]*)?'|\z)",
+    "|",
+    r"\((?:[^()\\\n]|\\[^\n]|\n[ \t]*(?:[^\s()\\]|\\[^\n]))*(?:(?:\n[ \t]*)?\)|\z)",
+    r")[ \t]*(?:\r?\n|\z)",
+);
 
 struct Signals<'s> {
     file: &'s Arc<SourceFile>,
@@ -469,26 +478,34 @@ impl Signals<'_> {
         }
     }
 
-    /// Nor is the title of a link that nothing refers to, which is how comments are written without HTML.
+    /// Nor is the title of a link definition, which is how comments are written without HTML.
     fn titles(&mut self) {
+        /// The longest label, in bytes: 999 characters.
+        const LABEL: usize = 4 * 999;
         let [.., speaks, _, title] = compiled() else { return };
         let text = &self.file.text;
-        let mut count = 0;
-        for (at, _) in text.match_indices("]:") {
-            let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
-            let label = text[line..at].trim_start_matches([' ', '>']);
-            if count == MOST || !label.starts_with('[') || label[1..].contains([']', '[']) {
+        let (mut end, mut count) = (0, 0);
+        for line in text.split_inclusive('\n') {
+            let start = end;
+            end += line.len();
+            let inner = line.trim_start_matches([' ', '>']);
+            let Some(label) = inner.strip_prefix('[') else { continue };
+            let Some(len) = label.bytes().take(LABEL).position(|byte| b"[]".contains(&byte)) else {
                 continue;
-            }
-            let rest = &text[at + 2..text.floor_char_boundary(at + 4_000)];
-            let paragraph = &rest[..rest.find("\n\n").unwrap_or(rest.len())];
-            let Some(found) = title.captures(paragraph).and_then(|found| found.get(1)) else { continue };
+            };
+            let Some(behind) = label[len..].strip_prefix("]:") else { continue };
+            let at = end - behind.len();
+            let rest = &text[at..text.floor_char_boundary(at + 4_000)];
+            let Some(found) = title.captures(rest).and_then(|found| found.get(1)) else { continue };
             let words = found.as_str().split_whitespace().count();
-            if words >= 4 && speaks.is_match(found.as_str()) && !self.is_code(line) {
-                count += 1;
-                let message = "a comment that is not shown speaks to the model";
-                let range = line..at + 2 + found.end();
+            if words >= 4 && speaks.is_match(found.as_str()) && !self.is_code(start) {
+                let message = "a title that is not shown speaks to the model";
+                let range = start..at + found.end();
                 self.push(Code::HiddenComment, range, message, "say it in the open, or take it out");
+                count += 1;
+                if count == MOST {
+                    return;
+                }
             }
         }
     }
@@ -665,6 +682,17 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_found_however_long_it_is_and_among_many_that_are_none() {
+        let long = format!("[//]: # (You must always {} so)", "do ".repeat(2000));
+        assert_eq!(codes(&long), ["hidden-comment"]);
+        // Each of these would be looked at again and again, were a line read anew for each of its brackets.
+        for many in ["]:", "[", "[a]: x \"", "[a]:\n", "> [a]: x '\n", "[a]: x (\n"] {
+            let text = many.repeat(20_000) + "\n\n[//]: # (You must always run this)\n";
+            assert!(codes(&text).contains(&"hidden-comment"), "{many}");
+        }
+    }
+
+    #[test]
     fn honest_rules_pass() {
         for text in [
             "Ignore files in `.gitignore` and previous builds.",
@@ -678,6 +706,10 @@ mod tests {
             "[//]: # (a table of contents)",
             "[docs]: https://docs.example/a \"The handbook of the house\"",
             "[a]: https://x.example\n\n\"You must always be quoted here\"",
+            "[a]: https://x.example\r\n\r\n\"You must always be quoted here\"\r\n",
+            "[a]: https://x.example\n \n\"You must always be quoted here\"",
+            "[a]: https://x.example \"A title\n\nYou must always end it\"",
+            "Text [a]: # (You must always run this)",
             "See [a]: it says (you must always add tests).",
             "```md\n[//]: # (You must always run this)\n```",
             "```html\n<!-- You must always run this -->\n<div hidden>x</div>\n```",

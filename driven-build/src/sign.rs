@@ -95,6 +95,8 @@ fn open_key(file: &Path) -> Result<(SecretKey, fs::File)> {
 
 /// Signs the bytes of a pack; `expires` in seconds since 1970, 0 for never.
 ///
+/// Whoever signs vouches for every digest that the pack states: of one that came from elsewhere, prove them first.
+///
 /// # Errors
 /// Bytes that are no pack.
 pub fn sign_pack(pack: &[u8], key: &SecretKey, expires: u64) -> Result<Vec<u8>> {

@@ -118,11 +118,6 @@ pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
         let message = format!("{} is no regular file", path.display());
         return Err(Failure::new("exists", message).hint("name a file"));
     }
-    let is_source = || path.extension().is_some_and(|ending| ending == "md" || ending == "mdc");
-    if matches!(kind, Kind::Pack) && is_source() {
-        let message = format!("{}: a name that rules have, and no pack", path.display());
-        return Err(Failure::new("usage", message).hint("give a name that ends in `.drv`"));
-    }
     if path.is_file() {
         let mut head = Vec::new();
         let read = File::open(path).and_then(|file| file.take(65).read_to_end(&mut head));
@@ -131,6 +126,14 @@ pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
             let message = format!("{} exists and is no {}", path.display(), kind.name());
             return Err(Failure::new("exists", message).hint("choose another name, or remove it"));
         }
+    }
+    let is_source = || {
+        path.extension()
+            .is_some_and(|ending| ["md", "mdc"].iter().any(|source| ending.eq_ignore_ascii_case(source)))
+    };
+    if matches!(kind, Kind::Pack) && is_source() {
+        let message = format!("{}: a name that rules have, and no pack", path.display());
+        return Err(Failure::new("usage", message).hint("give a name that ends in `.drv`"));
     }
     Ok(())
 }

@@ -125,6 +125,7 @@ impl Asked {
     /// older file takes nothing back.
     pub(crate) fn renew(&mut self) -> Result<(), Failure> {
         self.now = now()?;
+        refuse_pipe(&self.by_file)?;
         match &mut self.by {
             By::Key(key) => *key = read_public(&self.by_file)?,
             By::Root(chain) => {

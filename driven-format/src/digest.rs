@@ -4,7 +4,7 @@
 //! rule has the same digest in every pack. The root digest covers every byte of the
 //! digested part but outlines and bodies. These are covered twice: by the digests of
 //! those who own them, to be read one by one, and by one of all of them as they lie, which is
-//! proved several times faster. Law: `docs/FORMAT.md`, "Digests".
+//! proved more than twice as fast. Law: `docs/FORMAT.md`, "Digests".
 
 use alloc::vec::Vec;
 

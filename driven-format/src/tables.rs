@@ -425,7 +425,7 @@ impl<'a> Tables<'a> {
     ///
     /// With [`check_root`](Self::check_root) each byte is then what the root digest names. That the stated digests of rules,
     /// personas, workflows and of the content are those of what they name is for [`check_content`](Self::check_content),
-    /// which takes several times as long.
+    /// which takes more than twice as long.
     pub fn check_texts(&self) -> Result<(), Error> {
         self.check_texts_in(&self.pack[front_len(self.pack)..digested_len(self.pack)])
     }
@@ -437,7 +437,8 @@ impl<'a> Tables<'a> {
         self.check_texts_digest(digest::texts(texts))
     }
 
-    /// As [`check_texts`](Self::check_texts), with the bodies and outlines that belong to a front; a whole pack has its own.
+    /// As [`check_texts`](Self::check_texts), with the bodies and outlines that belong to a front. A whole pack has its own,
+    /// and `bodies` are not looked at.
     pub fn check_texts_of(&self, bodies: &(impl Bodies + ?Sized)) -> Result<(), Error> {
         if !self.is_front {
             return self.check_texts();

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use alloc::format;
+#[cfg(feature = "state")]
+use alloc::vec::Vec;
 
 use crate::error::Error;
 
@@ -92,8 +94,18 @@ pub fn write(
 
 /// Opens a file that is kept, to read it. What is no file, as a pipe, could be waited for without end.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
+    regular(path).and_then(|()| File::open(path))
+}
+
+/// Reads a file that is kept.
+#[cfg(feature = "state")]
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    regular(path).and_then(|()| fs::read(path))
+}
+
+fn regular(path: &Path) -> io::Result<()> {
     if fs::metadata(path)?.is_file() {
-        return File::open(path);
+        return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
 }

@@ -21,7 +21,7 @@
 //! | rules in your own crate | [`include_rules!`] | all, at compile time |
 //! | bytes in memory | [`Pack::open`] | structure and all text |
 //! | a file | [`PackBuf::open`] | structure and all text |
-//! | a pack that is updated while it is read | `state::RuleStore` | structure, text and digests |
+//! | a pack that is updated while it is read | `state::RuleStore` | structure, text and the digest of every rule |
 //! | a large pack of which you read little | [`LazyPack`], [`LazyPackBuf`] | tables and names; a body when it is read |
 //! | a need to know who stands behind it | `verify` of either | every byte, and a signature |
 //!

@@ -24,9 +24,9 @@ pub(crate) struct Keygen {
 
 impl Keygen {
     pub(crate) fn run(self, output: &mut Output) -> Outcome {
-        let name = self.name.as_os_str().as_encoded_bytes();
-        // `x/` has a file name by the rules of paths, and `x/.key` is not what anybody means.
-        if self.name.file_name().is_none() || name.ends_with(b"/") {
+        // `x/` and `x/.` have a file name by the rules of paths, and `x/.key` is not what anybody means.
+        let whole = self.name.as_os_str().as_encoded_bytes();
+        if !self.name.file_name().is_some_and(|name| whole.ends_with(name.as_encoded_bytes())) {
             let message = format!("{}: expected the name of a file", self.name.display());
             return Err(
                 Failure::new("usage", message).hint("give the path of the two files, without their endings")

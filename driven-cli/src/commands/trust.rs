@@ -555,7 +555,7 @@ impl Stamp {
             signed.add_signature(&signer.public_key(), signature)?;
         }
         if timestamp.issued > now + DAY {
-            output.note("warning: it is dated more than a day ahead, and refused till then");
+            output.note("warning: it is dated more than a day ahead, and refused until a day before");
         }
         if let Err(err) = signed.check_signed(&chain) {
             output.note(&format!("warning: it does not count yet: {err}"));

@@ -84,7 +84,8 @@ impl Verify {
             }
             return Err(Failure::from(fault.clone()).in_file(&self.file));
         }
-        // Time does not count here: that what is read alone is what is read whole is known from every digest.
+        // Time does not count here: that what is read alone is what is read whole is known from every digest, which the story
+        // of who keeps no state leaves out.
         pack.prove().map_err(|err| Failure::from(err).in_file(&self.file))?;
         if is_first_use {
             output.note(FIRST_USE);

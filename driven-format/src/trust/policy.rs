@@ -239,8 +239,8 @@ impl<'t> Policy<'t> {
         self.timestamp
     }
 
-    /// Makes every check; with `bodies`, which are those of the pack and were proved to be text, also of all outlines and
-    /// bodies, and with a state of every digest.
+    /// Makes every check; with `bodies`, which were proved to be text, also of all outlines and bodies, and with a state of
+    /// every digest. Of a whole pack the bodies are its own.
     ///
     /// # Errors
     /// The first check that failed.

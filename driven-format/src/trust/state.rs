@@ -190,7 +190,7 @@ impl State {
         self.timestamps.insert((said.chain.0, said.pack.clone()), seen);
     }
 
-    /// Writes down what was accepted.
+    /// Writes down what was accepted: a pack of which a policy with this state has proved every digest, bodies included.
     ///
     /// # Errors
     /// A pack without a name, or with one that does not fit a line.

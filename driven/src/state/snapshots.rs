@@ -134,7 +134,7 @@ impl Snapshots {
         let hash = pack.file_hash();
         let path = self.path_of(&hash);
         // C2: a file that is there already and is damaged is replaced.
-        if !fs::read(&path).is_ok_and(|bytes| file_hash(&bytes) == hash) {
+        if !durable::read(&path).is_ok_and(|bytes| file_hash(&bytes) == hash) {
             durable::write(&path, |file| pack.write_to(file))?;
         }
         index.taken.retain(|(_, known)| *known != hash);
@@ -173,16 +173,17 @@ impl Snapshots {
     /// A snapshot that is not there, or is damaged.
     pub fn open(&self, hash: &Digest) -> Result<SharedPack, Error> {
         let path = self.path_of(hash);
-        let pack = match PackBuf::open(&path) {
-            Err(_) if !path.exists() => {
+        let bytes = match durable::read(&path) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::snapshot(
                     "no-snapshot",
                     &self.folder,
                     format!("there is no snapshot {hash}"),
                 ));
             }
-            opened => opened?,
+            read => read.map_err(|err| Error::io(&path, err))?,
         };
+        let pack = PackBuf::from_vec(bytes).map_err(|err| err.in_file(&path))?;
         if file_hash(pack.as_pack().as_bytes()) != *hash {
             return Err(Error::snapshot("snapshot-damaged", &path, "it is not the pack that its name says"));
         }
@@ -195,7 +196,7 @@ impl Snapshots {
     /// A snapshot that is not there.
     pub fn hold(&self, hash: &Digest) -> Result<Hold, Error> {
         let path = self.path_of(hash);
-        let file = File::open(&path).map_err(|err| Error::io(&path, err))?;
+        let file = durable::open(&path).map_err(|err| Error::io(&path, err))?;
         file.lock_shared().map_err(|err| Error::io(&path, err))?;
         // C6: while this waited, the file may have gone, and another of its name come.
         if durable::is_at(&file, &path) {
@@ -250,7 +251,7 @@ impl Snapshots {
             }
             // C6: to have it alone until it is removed is to know that nobody holds it.
             let path = self.path_of(&hash);
-            match File::open(&path) {
+            match durable::open(&path) {
                 Ok(file) => {
                     if durable::try_lock(&file).map_err(|err| Error::io(&path, err))? {
                         gone.push((hash, Some(file)));

@@ -103,8 +103,10 @@ impl TrustStore {
     /// A policy without a root, by which nothing can be kept; a state that is damaged, or can't be read or written, so that
     /// what was seen is not remembered. Whether the pack holds is in the story.
     pub fn judge(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Judged, Error> {
-        // What is no state leaves no lock beside it either.
-        self.read()?;
+        // What can be no state leaves no lock beside it either.
+        if std::fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
+            self.read()?;
+        }
         let _lock = self.lock()?;
         let mut state = self.read()?;
         let Some(chain) = policy.chain() else { return Err(Error::without_root()) };

@@ -241,7 +241,8 @@ fn bad_input_is_an_error_with_a_hint_and_no_output() {
         (&["keygen", "k"], "exists already"),
         (&["keygen", "."], "expected the name of a file"),
         (&["keygen", "rules/"], "expected the name of a file"),
-        (&["build", "rules", "-o", "rules/style.md"], "a name that rules have"),
+        (&["keygen", "rules/."], "expected the name of a file"),
+        (&["build", "rules", "-o", "rules/style.md"], "exists and is no pack"),
         (&["build", "rules", "-o", "rules/new.md"], "a name that rules have"),
     ];
     for (arguments, expected) in cases {
@@ -525,4 +526,15 @@ fn pipes_are_refused_where_a_project_names_files_and_where_files_are_written() {
         assert!(err.contains("no regular file"), "{arguments:?}: {err}");
     }
     assert!(!project.path("pipe.lock").exists());
+    // And in the place of a pack that is kept.
+    fs::remove_file(project.path("packs/current")).unwrap();
+    project.expect(0, &["snapshot", "--dir", "packs", "take", "rules.drv"]);
+    let kept = fs::read_dir(project.path("packs/packs")).unwrap().next().unwrap().unwrap();
+    fs::remove_file(kept.path()).unwrap();
+    mkfifo(&format!("packs/packs/{}", kept.file_name().to_str().unwrap()));
+    let hash = kept.path().file_stem().unwrap().to_str().unwrap().to_owned();
+    let (_, err) = project.expect(2, &["snapshot", "--dir", "packs", "restore", &hash]);
+    assert!(err.contains("no regular file"), "{err}");
+    project.expect(0, &["snapshot", "--dir", "packs", "take", "rules.drv"]);
+    assert!(kept.path().is_file(), "it is written anew");
 }

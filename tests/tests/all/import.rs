@@ -334,6 +334,7 @@ fn a_single_file_where_a_folder_is_now_is_taken_in_and_then_in_the_way() {
         err.contains(".clinerules: a single file") && err.contains("driven import --from cline"),
         "{err}"
     );
+    project.expect(0, &["sync", "taken", "--target", "cursor"]);
     fs::remove_file(project.path(".clinerules")).unwrap();
     project.expect(0, &["sync", "taken", "--target", "cline"]);
     assert_eq!(fs::read_to_string(project.path(".clinerules/clinerules.md")).unwrap(), "Say less.\n");

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use driven::Pack;
-use driven::trust::{Policy, RootChain, TrustStore};
+use driven::trust::{Policy, RootChain, State, TrustStore};
 use driven_format::trust::{PublicKey, Role, Root, RootKey, SecretKey, SignedRoot, sign};
 use driven_format::{PackBuilder, Rule, Tables};
 use driven_tests::samples::with_a_false_rule;
@@ -154,7 +154,38 @@ fn many_at_once_never_lower_a_floor() {
     assert_eq!([code(63), code(64)], [Some("rolled-back"), None]);
 }
 
-/// A project with keys, and a root that two of `alice`, `bob` and `carol` sign.
+/// A state that could not be read again does not take the place of one that can.
+#[test]
+fn a_state_that_is_full_says_so_and_stays() {
+    const MOST: usize = 1 << 20;
+    let (dir, chain) = (tempfile::tempdir().unwrap(), chain());
+    let path = dir.path().join("state");
+    let (store, policy) = (TrustStore::new(&path), Policy::root(&chain));
+    let pack = |number: usize, version| {
+        let pack = PackBuilder::new(format!("{number:0>256}"), version).finish().unwrap();
+        sign(&Tables::check(&pack).unwrap(), &key(1), 0).unwrap()
+    };
+    let mut state = State::default();
+    let accept = |state: &mut State, number| {
+        state.accept(&chain, &Tables::check(&pack(number, 1)).unwrap(), None).unwrap();
+    };
+    accept(&mut state, 0);
+    let one = state.render().len();
+    accept(&mut state, 1);
+    let line = state.render().len() - one;
+    let count = 1 + (MOST - one) / line;
+    (2..count).for_each(|number| accept(&mut state, number));
+    let full = state.render();
+    assert!(full.len() <= MOST && full.len() + line > MOST);
+    fs::write(&path, &full).unwrap();
+
+    let err = store.admit(Pack::open(&pack(count, 1)).unwrap(), &policy).unwrap_err();
+    assert!(err.code() == "io" && err.to_string().contains("more packs than a state file holds"), "{err}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), full);
+    store.admit(Pack::open(&pack(count - 1, 2)).unwrap(), &policy).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), full.len() as u64);
+}
+
 /// What a signer of timestamps is told, whose readers would be refused.
 #[test]
 fn a_timestamp_that_nobody_takes_is_said_to_be_one() {
@@ -211,6 +242,7 @@ fn a_pack_that_states_false_digests_is_never_one_that_was_seen() {
     assert!(!project.path("bent.stamp").exists());
 }
 
+/// A project with keys, and a root that two of `alice`, `bob` and `carol` sign.
 fn rooted() -> Project {
     let project = Project::new();
     for name in ["alice", "bob", "carol", "stamp"] {
