@@ -67,7 +67,8 @@ fn without_digests(pack: &[u8]) -> Vec<u8> {
     for (section, _, offset, len) in tables.sections() {
         match section {
             Some(driven_format::Section::Digests) => bytes[offset..offset + len].fill(0),
-            Some(driven_format::Section::Manifest) => bytes[offset + len - 32..offset + len].fill(0),
+            // Those of the content and of the texts.
+            Some(driven_format::Section::Manifest) => bytes[offset + len - 64..offset + len].fill(0),
             _ => {}
         }
     }
