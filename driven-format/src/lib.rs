@@ -9,7 +9,8 @@
 //! is `docs/FORMAT.md`, whose tables the tests compare with the records here.
 //!
 //! # Features
-//! - `std` (default): UTF-8 is validated with vector instructions found at run time.
+//! - `std` (default): vector instructions are found at run time.
+//! - `simd`: UTF-8 is validated with them too; a loss where dependencies are not optimised, as in build scripts.
 //! - `trust`: Ed25519 keys, signing and verifying.
 //! - `pure`: BLAKE3 without a C compiler.
 //! - `serde`: `serde` traits on the model.

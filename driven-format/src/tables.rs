@@ -537,12 +537,12 @@ fn agree(found: Digest, stated: Digest, what: &str, id: &str) -> Result<(), Erro
     Err(Error::new(ErrorKind::Digest, format!("{what} `{id}` does not have the digest that the pack states")))
 }
 
-#[cfg(feature = "std")]
+#[cfg(feature = "simd")]
 pub(crate) fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Error> {
     simdutf8::basic::from_utf8(bytes).or_else(|_| not_text(bytes, what))
 }
 
-#[cfg(not(feature = "std"))]
+#[cfg(not(feature = "simd"))]
 pub(crate) fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Error> {
     core::str::from_utf8(bytes).or_else(|_| not_text(bytes, what))
 }

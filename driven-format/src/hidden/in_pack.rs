@@ -50,16 +50,7 @@ pub fn look_through(tables: &Tables<'_>, bodies: &(impl Bodies + ?Sized)) -> Res
         for text in [id, rule.description(), rule.when(), text] {
             look(text, id)?;
         }
-        let lists = [
-            rule.globs(),
-            rule.tags(),
-            rule.languages(),
-            rule.targets(),
-            rule.requires(),
-            rule.conflicts(),
-            rule.replaces(),
-        ];
-        lists.into_iter().flat_map(|list| list.iter()).try_for_each(|text| look(text, id))?;
+        rule.all_lists().iter().try_for_each(|text| look(text, id))?;
         for origin in rule.origins() {
             look(origin.path(), id)?;
             look(origin.text(), id)?;

@@ -4,7 +4,7 @@ use super::{Tables, agree, utf8};
 use crate::container::Section;
 use crate::digest::{Canonical, strings};
 use crate::error::{Error, ErrorKind};
-use crate::model::{Activation, Capabilities, Category, RULE_LISTS, StepKind};
+use crate::model::{Activation, Capabilities, Category, StepKind};
 use crate::sections::outline::{self, Nodes, OutlineRecord};
 use crate::sections::records::{
     MARK_CAPPED, ManifestRecord, OriginRecord, PersonaRecord, RuleRecord, StepRecord, WorkflowRecord,
@@ -300,20 +300,21 @@ impl<'a> RuleHead<'a> {
 
     /// The digest of its meaning with this body and outline; `canonical` is one of [`RULE`].
     pub(crate) fn compute_digest(&self, body: &[u8], outline: &[u8], canonical: &mut Canonical) -> Digest {
-        canonical
-            .bytes(body)
-            .bytes(outline)
-            .text(self.id())
-            .text(self.description())
-            .text(self.when())
-            .number(u64::from(self.record().activation))
-            .number(u64::from(self.record().priority))
-            .number(u64::from(self.record().category))
-            .number(u64::from(self.record().capabilities));
-        for index in 0..RULE_LISTS {
-            canonical.texts(self.list(index).iter());
+        // Read once: where nothing is optimised, as in macros, that is most of the work.
+        let record = self.record();
+        canonical.bytes(body).bytes(outline);
+        for text in [record.id, record.description, record.when] {
+            canonical.text(self.tables.str(text));
         }
-        canonical.number(u64::from(self.record().origins_len));
+        for number in [record.activation, record.priority, record.category, record.capabilities] {
+            canonical.number(number.into());
+        }
+        let mut start = record.lists_start;
+        for len in record.list_lens.map(u32::from) {
+            canonical.texts(self.tables.list(start, len).iter());
+            start += len;
+        }
+        canonical.number(record.origins_len.into());
         for origin in self.origins() {
             canonical.text(origin.assistant()).text(origin.path()).text(origin.text());
         }
