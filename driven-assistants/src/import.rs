@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use driven_build::outline::rescan;
-use driven_format::{Activation, Origin, Rule, RuleSet, constant_path};
+use driven_format::{Activation, Origin, Rule, RuleSet, rust_path};
 
 use crate::catalog::{Assistant, Entries, assistants, find};
 use crate::error::Result;
@@ -338,7 +338,7 @@ fn rule_of(group: &[Found], owners: &BTreeSet<&str>, names: &mut Names) -> Rule 
 #[derive(Default)]
 struct Names {
     folded: BTreeSet<String>,
-    constants: BTreeSet<String>,
+    rules: BTreeSet<String>,
     modules: BTreeSet<String>,
 }
 
@@ -353,16 +353,16 @@ impl Names {
     }
 
     fn is_free(&mut self, id: &str) -> bool {
-        let parts = constant_path(id);
+        let parts = rust_path(id);
         let prefixes: Vec<String> = (1..parts.len()).map(|len| parts[..len].join("::")).collect();
-        let constant = parts.join("::");
+        let name = parts.join("::");
         let free = !self.folded.contains(&id.to_lowercase())
-            && !self.constants.contains(&constant)
-            && !self.modules.contains(&constant)
-            && !prefixes.iter().any(|prefix| self.constants.contains(prefix));
+            && !self.rules.contains(&name)
+            && !self.modules.contains(&name)
+            && !prefixes.iter().any(|prefix| self.rules.contains(prefix));
         if free {
             self.folded.insert(id.to_lowercase());
-            self.constants.insert(constant);
+            self.rules.insert(name);
             self.modules.extend(prefixes);
         }
         free

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::diagnostics::{Code, Finding, Report};
 use crate::lower::LoweredRule;
 use crate::nearest::nearest;
-use driven_format::{Activation, Capabilities, constant_path};
+use driven_format::{Activation, Capabilities, rust_path};
 
 /// Runs every check. `others` are the ids of rules from elsewhere, `granted` is what the manifest grants, `max_body` the longest body that is not oversized.
 pub(crate) fn check(
@@ -41,7 +41,7 @@ type Relation<'r> = (&'r Vec<String>, &'r Vec<Range<usize>>);
 impl<'c> Checker<'c> {
     fn check_ids(&mut self) {
         let mut folded: BTreeMap<String, usize> = BTreeMap::new();
-        let mut constants: BTreeMap<String, usize> = BTreeMap::new();
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
         for (index, lowered) in self.rules.iter().enumerate() {
             let id = lowered.rule.id.as_str();
             let path = &lowered.file.path;
@@ -58,25 +58,23 @@ impl<'c> Checker<'c> {
                 let message = format!("the id `{id}` differs only in case from that of {}", other(first));
                 let hint = "rename one: some file systems hold only one of the two";
                 self.report.push(Finding::in_file(Code::IdCase, path, message).hint(hint));
-            } else if let Some(first) = constants.insert(constant_path(id).join("::"), index) {
-                let constant = constant_path(id).join("::");
-                let message = format!(
-                    "the id `{id}` gives the constant `{constant}`, as does that of {}",
-                    other(first)
-                );
+            } else if let Some(first) = names.insert(rust_path(id).join("::"), index) {
+                let name = rust_path(id).join("::");
+                let message =
+                    format!("the id `{id}` gives the Rust name `{name}`, as does that of {}", other(first));
                 self.report.push(
-                    Finding::in_file(Code::ConstantClash, path, message).hint("rename one of the two files"),
+                    Finding::in_file(Code::NameClash, path, message).hint("rename one of the two files"),
                 );
             }
         }
         for (index, lowered) in self.rules.iter().enumerate() {
-            let constant = constant_path(&lowered.rule.id);
-            let folder = constant[..constant.len() - 1].join("::");
-            let clash = !folder.is_empty() && constants.get(&folder).is_some_and(|&other| other != index);
+            let name = rust_path(&lowered.rule.id);
+            let folder = name[..name.len() - 1].join("::");
+            let clash = !folder.is_empty() && names.get(&folder).is_some_and(|&other| other != index);
             if clash {
-                let message = format!("`{folder}` would be a module and a constant");
+                let message = format!("`{folder}` would be a module and a rule");
                 self.report.push(
-                    Finding::in_file(Code::ConstantClash, &lowered.file.path, message)
+                    Finding::in_file(Code::NameClash, &lowered.file.path, message)
                         .hint("rename the folder or the rule"),
                 );
             }

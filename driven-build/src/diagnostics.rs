@@ -134,8 +134,8 @@ codes! {
     DuplicateId = "DRV021", "duplicate-id", Deny;
     /// Two ids that differ only in case.
     IdCase = "DRV022", "id-case", Deny;
-    /// Two ids that give one Rust constant.
-    ConstantClash = "DRV023", "constant-clash", Deny;
+    /// Two ids that give one Rust name.
+    NameClash = "DRV023", "name-clash", Deny;
     /// A glob without meaning.
     BadGlob = "DRV030", "bad-glob", Deny;
     /// A glob that no path can match.

@@ -28,7 +28,6 @@ extern crate std;
 
 mod attestation;
 mod builder;
-mod constants;
 mod container;
 mod digest;
 mod error;
@@ -43,6 +42,7 @@ mod model;
 pub mod outline;
 #[cfg(feature = "patch")]
 pub mod patch;
+mod rust_path;
 mod sections;
 mod signatures;
 mod tables;
@@ -53,7 +53,6 @@ mod writer;
 
 pub use attestation::Attestation;
 pub use builder::{PackBuilder, write_attested, write_pack};
-pub use constants::constant_path;
 pub use container::{FORMAT_VERSION, MAGIC, MAX_PACK, SECTION_ALIGN, Section};
 pub use digest::{FileHasher, file_hash};
 pub use error::{Error, ErrorKind};
@@ -63,6 +62,7 @@ pub use model::{
     Activation, Capabilities, Capability, Category, Manifest, NodeKind, Origin, OutlineNode, Persona, Rule,
     RuleSet, Step, StepKind, Workflow,
 };
+pub use rust_path::rust_path;
 pub use sections::outline::{MAX_BODY, MAX_LEVEL, Nodes};
 pub use sections::paths::PathWords;
 pub use signatures::MAX_SIGNATURES;

@@ -1,9 +1,12 @@
-//! Prints the module: the bytes, the pack, a constant for every rule.
+//! Prints the module: the bytes, the pack, a name for every rule.
+//!
+//! Names are the variants of one enum, and `ids` has them again by folder. A constant for each takes rustc several
+//! times as long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use driven_format::{RuleHead, Tables, constant_path};
+use driven_format::{RuleHead, Tables, rust_path};
 use proc_macro::{Delimiter, Group, Literal, TokenStream, TokenTree};
 
 use crate::arguments::Arguments;
@@ -42,6 +45,11 @@ pub(crate) fn module(
             format!("*{BYTES}")
         }
     };
+    // An enum without variants can't be cast.
+    let get = match tables.rule_count() {
+        0 => "match id {}".into(),
+        _ => format!("{CRATE}::__private::rule_at(&PACK, id as u32)"),
+    };
     let name = tables.manifest().name();
     let about = if name.is_empty() {
         "The rules, embedded.".into()
@@ -55,21 +63,23 @@ pub(crate) fn module(
         #[doc = {about:?}]
         pub static PACK: {CRATE}::Pack<'static> =
             unsafe {{ {CRATE}::__private::trusted(&BYTES.0, b\"{root}\", {len}) }};
-        /// Tells the names of this pack's rules from those of others.
-        #[derive(Clone, Copy, Debug)]
-        pub enum Module {{}}
-        /// The name of a rule that this pack has.
-        pub type Id = {CRATE}::Embedded<Module>;
         /// The rule with this name; there is one for certain.
         #[must_use]
-        pub fn get(id: Id) -> {CRATE}::RuleView<'static> {{ id.of(&PACK) }}
-        const fn name(row: u32, id: &'static str) -> Id {{ {CRATE}::__private::embedded(row, id) }}
+        pub fn get(id: Id) -> {CRATE}::RuleView<'static> {{ {get} }}
+        impl ::core::fmt::Debug for Id {{
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{
+                f.debug_tuple(\"Id\").field(&self.as_str()).finish()
+            }}
+        }}
+        impl ::core::fmt::Display for Id {{
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{ f.pad(self.as_str()) }}
+        }}
         "
     );
     let parsed: TokenStream = text.parse().map_err(|err| format!("the module does not parse: {err}"))?;
     // The names are many, so they are written to need nothing filled in.
-    let names = format!("/// A name for every rule.\npub mod ids {{ {} }}", ids(tables)?);
-    let names: TokenStream = names.parse().map_err(|err| format!("the names do not parse: {err}"))?;
+    let names: TokenStream =
+        names(tables)?.parse().map_err(|err| format!("the names do not parse: {err}"))?;
     let mut body = fill_in(parsed, &arguments.krate, tables.bytes());
     body.extend(names);
     let documentation: TokenStream = format!("#[doc = {about:?}]").parse().expect("an attribute");
@@ -88,47 +98,64 @@ fn include(file: &FileName) -> String {
     )
 }
 
-/// Constants by module.
+/// Names by module: that of a rule in its folder, and that of its variant.
 #[derive(Default)]
 struct Names<'a> {
-    constants: BTreeMap<String, RuleHead<'a>>,
+    rules: BTreeMap<String, (RuleHead<'a>, String)>,
     modules: BTreeMap<String, Names<'a>>,
 }
 
-fn ids(tables: &Tables<'_>) -> Result<String, String> {
+fn names(tables: &Tables<'_>) -> Result<String, String> {
     let mut root = Names::default();
+    let mut taken = BTreeSet::new();
+    let (mut variants, mut texts) = (String::new(), String::new());
     for rule in tables.rules() {
-        let mut path = constant_path(rule.id());
-        let constant = path.pop().unwrap_or_default();
+        let mut path = rust_path(rule.id());
+        // Only seen in docs and messages, and so as close to the path as can be.
+        let mut variant = path.join("__").replace("r#", "");
+        while !taken.insert(variant.clone()) {
+            variant.push('_');
+        }
+        let description = rule.description();
+        let doc = if description.is_empty() { format!("`{}`", rule.id()) } else { description.to_owned() };
+        let _ = write!(variants, "#[doc = {doc:?}] {variant},");
+        let _ = write!(texts, "Id::{variant} => {:?},", rule.id());
+        let name = path.pop().unwrap_or_default();
         let names =
             path.into_iter().fold(&mut root, |names, module| names.modules.entry(module).or_default());
-        if let Some(other) = names.constants.insert(constant.clone(), rule) {
-            return Err(format!(
-                "the rules `{}` and `{}` give one constant, `{constant}`",
-                other.id(),
-                rule.id()
-            ));
+        if let Some((other, _)) = names.rules.insert(name.clone(), (rule, variant)) {
+            return Err(format!("the rules `{}` and `{}` give one name, `{name}`", other.id(), rule.id()));
         }
     }
-    let mut text = String::new();
+    let mut text = format!(
+        "
+        /// The name of a rule that this pack has.
+        #[allow(non_camel_case_types)]
+        #[::core::prelude::v1::derive(
+            ::core::clone::Clone, ::core::marker::Copy, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash
+        )]
+        pub enum Id {{ {variants} }}
+        impl Id {{
+            /// The id, as the pack has it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {{ match self {{ {texts} }} }}
+        }}
+        /// A name for every rule.
+        pub mod ids {{
+        "
+    );
     print_names(&root, 1, &mut text)?;
+    text.push('}');
     Ok(text)
 }
 
 fn print_names(names: &Names<'_>, depth: usize, text: &mut String) -> Result<(), String> {
     let up = "super::".repeat(depth);
-    for (constant, rule) in &names.constants {
-        if names.modules.contains_key(constant) {
-            return Err(format!("`{constant}` would be a constant and a module"));
+    for (name, (_, variant)) in &names.rules {
+        if names.modules.contains_key(name) {
+            return Err(format!("`{name}` would be a rule and a module"));
         }
-        let description = rule.description();
-        let doc = if description.is_empty() { format!("`{}`", rule.id()) } else { description.to_owned() };
-        let _ = write!(
-            text,
-            "#[doc = {doc:?}] pub const {constant}: {up}Id = {up}name({}, {:?});",
-            rule.row(),
-            rule.id()
-        );
+        let _ = write!(text, "pub use {up}Id::{variant} as {name};");
     }
     for (module, inner) in &names.modules {
         let _ = write!(text, "#[doc = \"Rules below this folder.\"] pub mod {module} {{");

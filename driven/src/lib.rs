@@ -62,7 +62,6 @@ pub use driven_format::{
     Activation, Capabilities, Capability, Category, Digest, ManifestView, NodeKind, OriginView, OutlineNode,
     Section, StepKind, StepView, StrList, file_hash,
 };
-pub use embed::Embedded;
 pub use error::{Error, ErrorKind};
 pub use guard::{Guard, GuardCounts};
 pub use layers::{Layer, LayeredRule, Layers, Refused};
@@ -97,7 +96,8 @@ pub mod updates;
 ///
 /// The module holds
 /// - `pub static PACK: Pack<'static>`, ready without any work at run time,
-/// - `pub mod ids`, a constant for every rule (`ids::rust::ERROR_HANDLING`) with the rule's description as its docs,
+/// - `pub mod ids`, a name for every rule (`ids::rust::ERROR_HANDLING`) with the rule's description as its docs; names are
+///   values of `pub enum Id`, so that a `match` over them can be exhaustive,
 /// - `pub fn get(id: Id) -> RuleView<'static>`, which can't fail.
 ///
 /// Arguments follow the module as `key = "literal"`:
@@ -120,7 +120,7 @@ pub mod __private {
     #[cfg(feature = "macros")]
     pub use driven_macros::expand;
 
-    pub use crate::embed::{Aligned, embedded};
+    pub use crate::embed::{Aligned, rule_at};
     pub use crate::map::trusted;
 }
 

@@ -19,6 +19,7 @@ mod strict {
 
 use strict::{prompts, rules};
 
+driven::include_rules!(mod names);
 driven::include_rules!(mod frozen, file = "packs/v1/small.drv", trust = "packs/v1/small.pub");
 
 #[test]
@@ -27,6 +28,28 @@ fn every_rule_has_a_name_that_gives_it() {
     assert_eq!(rules::get(rules::ids::r#type::_2FA).id(), "type/2fa");
     assert_eq!(rules::ids::ERRORS.as_str(), "errors");
     assert_eq!(prompts::get(prompts::ids::ERRORS).body(), "Summarise.\n");
+}
+
+#[test]
+fn names_are_values_to_match_compare_and_show() {
+    let about = |id| match id {
+        rules::ids::ERRORS => "errors",
+        rules::ids::r#type::_2FA => "factors",
+    };
+    assert_eq!(about(rules::ids::ERRORS), "errors");
+    assert_ne!(rules::ids::ERRORS, rules::ids::r#type::_2FA);
+    assert_eq!(std::collections::HashSet::from([rules::ids::ERRORS, rules::ids::ERRORS]).len(), 1);
+    assert_eq!(format!("{:?} {0:>8}", rules::ids::ERRORS), "Id(\"errors\")   errors");
+    const IN_A_CONSTANT: &str = rules::ids::r#type::_2FA.as_str();
+    assert_eq!(IN_A_CONSTANT, "type/2fa");
+}
+
+/// Their paths, joined, are one name.
+#[test]
+fn rules_whose_paths_look_alike_are_told_apart() {
+    use names::ids::{a, a__b};
+    assert_eq!(names::get(a::b::C__D).body(), "- One.\n");
+    assert_eq!(names::get(a__b::C__D).body(), "- Two.\n");
 }
 
 #[test]

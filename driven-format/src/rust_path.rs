@@ -14,16 +14,16 @@ const KEYWORDS: [&str; 47] = [
     "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while",
 ];
 
-/// The path of the constant for an id: modules in lower case, then the constant in upper case.
+/// The path of the Rust name for an id: modules in lower case, then the rule in upper case.
 ///
 /// What a name can't hold becomes `_`, and a digit in front gets one before it.
 ///
 /// ```
-/// # use driven_format::constant_path;
-/// assert_eq!(constant_path("rust/error-handling"), ["rust", "ERROR_HANDLING"]);
-/// assert_eq!(constant_path("type/2fa"), ["r#type", "_2FA"]);
+/// # use driven_format::rust_path;
+/// assert_eq!(rust_path("rust/error-handling"), ["rust", "ERROR_HANDLING"]);
+/// assert_eq!(rust_path("type/2fa"), ["r#type", "_2FA"]);
 /// ```
-pub fn constant_path(id: &str) -> Vec<String> {
+pub fn rust_path(id: &str) -> Vec<String> {
     let mut parts: Vec<&str> = id.split('/').collect();
     let last = parts.pop().unwrap_or_default();
     let mut path: Vec<String> = parts.into_iter().map(module).collect();
