@@ -1,4 +1,4 @@
-//! What embedding costs the crate that does it, and that the bytes are in the binary once.
+//! What embedding costs the crate that does it, small or of real size, and that the bytes are in the binary once.
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::process::Command;
 
 use driven_format::{Rule, RuleSet, write_pack};
 
+use crate::data::Set;
 use crate::harness::{children_cpu, median};
 use crate::report::Report;
 
@@ -13,7 +14,13 @@ use crate::report::Report;
 const BYTES: usize = 10 << 20;
 const MARK: &str = "MARK-OF-THE-EMBEDDED-PACK";
 
-pub fn report(root: &Path, report: &mut Report) {
+pub fn report(root: &Path, set: &Set, report: &mut Report) {
+    small(root, report);
+    programs(root, set, report);
+}
+
+/// Crates that do nothing but embed.
+fn small(root: &Path, report: &mut Report) {
     let dir = tempfile::tempdir().expect("a folder for the crates");
     let few = pack(4, BYTES);
     let many = pack(1370, BYTES);
@@ -101,6 +108,161 @@ pub fn report(root: &Path, report: &mut Report) {
     report.at_most("compile time of a rule's name, ms", 0.1, (medians[3] - medians[1]) * 1e3 / 1366.0);
     let once = rows.iter().all(|row| row[3] == "1");
     report.at_most("copies of the pack in the binary", 1.0, if once { 1.0 } else { 2.0 });
+}
+
+/// The crate that stands for a program: a copy of it embeds the pack.
+const PROGRAM: &str = "driven-build";
+/// What is compiled, and how often.
+const COMMANDS: [(&[&str], usize); 3] = [(&["check"], 15), (&["build"], 15), (&["build", "--release"], 3)];
+
+/// What the macro adds to the compile time of a crate of real size, beside what that varies by.
+fn programs(root: &Path, set: &Set, report: &mut Report) {
+    let opened = "static BYTES: &[u8] = include_bytes!(\"../rules.drv\");\n\
+        /// The rules.\npub fn rules() -> driven::Pack<'static> { driven::Pack::open(BYTES).expect(\"it was built\") }\n";
+    let embedded = |arguments: &str| {
+        format!(
+            "driven::include_rules!(mod embedded, {arguments});\n\
+             /// The rules.\npub fn rules() -> driven::Pack<'static> {{ embedded::PACK }}\n"
+        )
+    };
+    let kinds = [
+        ("`include_bytes!`, opened at run time", opened.to_owned()),
+        ("the same again", opened.to_owned()),
+        ("`include_rules!`, file", embedded("file = \"rules.drv\"")),
+        ("`include_rules!`, file and trust", embedded("file = \"rules.drv\", trust = \"rules.pub\"")),
+    ];
+    let dir = tempfile::tempdir().expect("a folder for the crates");
+    let lines = write_programs(root, dir.path(), set, kinds.each_ref().map(|(_, item)| item.as_str()));
+    let mut rows = kinds.each_ref().map(|(name, _)| vec![(*name).to_owned()]);
+    let mut verdicts = Vec::new();
+    for (command, rounds) in COMMANDS {
+        let seconds = time_programs(dir.path(), command, rounds, kinds.len());
+        let added = |own: &[f64]| -> Vec<f64> {
+            own.iter().zip(&seconds[0]).map(|(own, plain)| (own - plain) * 1e3).collect()
+        };
+        let mut noise: Vec<f64> = added(&seconds[1]).into_iter().map(f64::abs).collect();
+        noise.sort_by(f64::total_cmp);
+        let noise = noise[noise.len() * 3 / 4].round();
+        for (row, seconds) in rows.iter_mut().zip(&seconds) {
+            row.push(format!("{:.3}", median(seconds.clone())));
+            row.push(format!("{:+.0}", median(added(seconds))));
+        }
+        for (index, name) in [(2, "`include_rules!`"), (3, "`include_rules!` with `trust`")] {
+            let claim = format!(
+                "CPU ms that {name} adds to `cargo {}`, beside what that varies by",
+                command.join(" ")
+            );
+            verdicts.push((claim, noise, median(added(&seconds[index]))));
+        }
+    }
+    report.heading(
+        "Embedding in a program",
+        &format!(
+            "A crate of {lines} lines (a copy of `{PROGRAM}`) with a signed pack of {} real rules, {} bytes, compiled again \
+             after an edit of its first file: incrementally, as Cargo does by itself, but for release. User and system \
+             time of Cargo and rustc. What that varies by is told by the first row's crate beside the same again: three of \
+             four rounds differ by less.",
+            set.facts.len(),
+            set.pack.len(),
+        ),
+    );
+    let head: Vec<String> = COMMANDS
+        .iter()
+        .flat_map(|(command, _)| [format!("`cargo {}`, CPU seconds", command.join(" ")), "added, ms".into()])
+        .collect();
+    let head: Vec<&str> = std::iter::once("").chain(head.iter().map(String::as_str)).collect();
+    report.table("compiling a program that embeds real rules", &head, &rows);
+    for (claim, noise, added) in verdicts {
+        report.at_most(&claim, noise, added);
+    }
+}
+
+/// Writes a workspace with driven's own crates and a program for each item; gives how many lines a program has.
+fn write_programs(root: &Path, dir: &Path, set: &Set, items: [&str; 4]) -> usize {
+    let libraries = ["driven-format", "driven", "driven-macros"];
+    let workspace = fs::read_to_string(root.join("Cargo.toml")).expect("the workspace has a manifest");
+    let shared = workspace.find("[workspace.package]").expect("the manifest has it");
+    // Profiles are those of a new project.
+    let profiles = workspace.find("\n[profile.").unwrap_or(workspace.len());
+    let programs = (0..items.len()).map(|index| format!("p{index}"));
+    let members: Vec<String> = libraries.iter().map(|&name| name.to_owned()).chain(programs).collect();
+    let head = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
+    fs::write(dir.join("Cargo.toml"), head + &workspace[shared..profiles]).expect("the folder is ours");
+    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).expect("the folder is ours");
+    fs::copy(root.join("README.md"), dir.join("README.md")).expect("the folder is ours");
+    for library in libraries {
+        copy_folder(&root.join(library), &dir.join(library));
+    }
+    let key = driven_format::trust::SecretKey::from_seed(&zeroize::Zeroizing::new([7; 32]));
+    let signed = driven_build::sign_pack(&set.pack, &key, 0).expect("a pack can be signed");
+    let mut lines = 0;
+    for (index, item) in items.into_iter().enumerate() {
+        let folder = dir.join(format!("p{index}"));
+        lines = copy_folder(&root.join(PROGRAM), &folder);
+        let manifest = folder.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).expect("it was copied");
+        let text = text
+            .replace(&format!("name = \"{PROGRAM}\""), &format!("name = \"p{index}\""))
+            .replace("features = [\"state\"], optional = true", "features = [\"std\", \"macros\", \"trust\"]")
+            .replace("\"dep:driven\", ", "");
+        fs::write(manifest, text).expect("the folder is ours");
+        let lib = fs::read_to_string(folder.join("src/lib.rs")).expect("it was copied");
+        fs::write(folder.join("src/lib.rs"), lib + "/// What is embedded.\npub mod embedding;\n")
+            .expect("the folder is ours");
+        fs::write(folder.join("src/embedding.rs"), item).expect("the folder is ours");
+        fs::write(folder.join("rules.drv"), &signed).expect("the folder is ours");
+        fs::write(folder.join("rules.pub"), key.public_key().to_pem()).expect("the folder is ours");
+    }
+    lines
+}
+
+/// CPU seconds of each program by round.
+fn time_programs(dir: &Path, command: &[&str], rounds: usize, programs: usize) -> Vec<Vec<f64>> {
+    let run = |index: usize| {
+        let program = format!("p{index}");
+        let built = Command::new("cargo")
+            .args(command)
+            .args(["--offline", "--quiet", "--package", &program])
+            .current_dir(dir)
+            .env_remove("CARGO_INCREMENTAL")
+            .env("CARGO_TARGET_DIR", dir.join("target"))
+            .output()
+            .expect("cargo can be run");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    };
+    (0..programs).for_each(run);
+    let mut seconds = vec![Vec::new(); programs];
+    for round in 0..rounds {
+        for index in (0..programs).map(|index| (index + round) % programs) {
+            let lib = dir.join(format!("p{index}/src/lib.rs"));
+            let text = fs::read_to_string(&lib).expect("it was written");
+            fs::write(&lib, text + "\n").expect("the folder is ours");
+            let before = children_cpu();
+            run(index);
+            seconds[index].push(children_cpu() - before);
+        }
+    }
+    seconds
+}
+
+/// Copies a folder; gives how many lines of Rust there are in it.
+fn copy_folder(from: &Path, to: &Path) -> usize {
+    fs::create_dir_all(to).expect("the folder is ours");
+    let mut lines = 0;
+    for entry in fs::read_dir(from).expect("the folder is there") {
+        let path = entry.expect("the folder is there").path();
+        let to = to.join(path.file_name().expect("it has a name"));
+        if path.is_dir() {
+            lines += copy_folder(&path, &to);
+            continue;
+        }
+        let bytes = fs::read(&path).expect("the file is there");
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            lines += bytes.iter().filter(|&&byte| byte == b'\n').count();
+        }
+        fs::write(to, bytes).expect("the folder is ours");
+    }
+    lines
 }
 
 fn pack(rules: usize, bytes: usize) -> Vec<u8> {
