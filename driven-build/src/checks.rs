@@ -67,11 +67,10 @@ impl<'c> Checker<'c> {
                 );
             }
         }
-        for (index, lowered) in self.rules.iter().enumerate() {
+        for lowered in self.rules {
             let name = rust_path(&lowered.rule.id);
-            let folder = name[..name.len() - 1].join("::");
-            let clash = !folder.is_empty() && names.get(&folder).is_some_and(|&other| other != index);
-            if clash {
+            let folders = (1..name.len()).map(|len| name[..len].join("::"));
+            for folder in folders.filter(|folder| names.contains_key(folder)) {
                 let message = format!("`{folder}` would be a module and a rule");
                 self.report.push(
                     Finding::in_file(Code::NameClash, &lowered.file.path, message)

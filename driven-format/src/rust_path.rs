@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 /// Words that can't be names, nor raw ones.
 const NOT_RAW: [&str; 4] = ["self", "super", "crate", "_"];
 /// Words of the language that a module must be written raw for.
-const KEYWORDS: [&str; 47] = [
+const KEYWORDS: [&str; 48] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else",
     "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
     "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait",
-    "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while",
+    "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
 /// The path of the Rust name for an id: modules in lower case, then the rule in upper case.

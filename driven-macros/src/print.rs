@@ -1,9 +1,9 @@
 //! Prints the module: the bytes, the pack, a name for every rule.
 //!
-//! Names are the variants of one enum, and `ids` has them again by folder. A constant for each takes rustc several
-//! times as long.
+//! Names are the variants of one enum, and `ids` has them again by folder: a constant for each takes rustc longer, and
+//! what an enum has can be matched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use driven_format::{RuleHead, Tables, rust_path};
@@ -61,6 +61,7 @@ pub(crate) fn module(
         "
         static BYTES: {CRATE}::__private::Aligned<[u8; {len}]> = {CRATE}::__private::Aligned({bytes});
         #[doc = {about:?}]
+        // SAFETY: the macro proved these bytes (docs/SAFETY.md, rule 1).
         pub static PACK: {CRATE}::Pack<'static> =
             unsafe {{ {CRATE}::__private::trusted(&BYTES.0, b\"{root}\", {len}) }};
         /// The rule with this name; there is one for certain.
@@ -107,19 +108,23 @@ struct Names<'a> {
 
 fn names(tables: &Tables<'_>) -> Result<String, String> {
     let mut root = Names::default();
-    let mut taken = BTreeSet::new();
+    let joined = |path: &[String]| path.join("__").replace("r#", "");
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for rule in tables.rules() {
+        *times.entry(joined(&rust_path(rule.id()))).or_default() += 1;
+    }
     let (mut variants, mut texts) = (String::new(), String::new());
     for rule in tables.rules() {
         let mut path = rust_path(rule.id());
-        // Only seen in docs and messages, and so as close to the path as can be.
-        let mut variant = path.join("__").replace("r#", "");
-        while !taken.insert(variant.clone()) {
-            variant.push('_');
+        let mut variant = joined(&path);
+        if times[&variant] > 1 {
+            // Told apart by what they are themselves, so that none takes the name of another when their order changes.
+            path.iter().for_each(|part| variant.push_str(&format!("_{}", part.len())));
         }
         let description = rule.description();
         let doc = if description.is_empty() { format!("`{}`", rule.id()) } else { description.to_owned() };
         let _ = write!(variants, "#[doc = {doc:?}] {variant},");
-        let _ = write!(texts, "Id::{variant} => {:?},", rule.id());
+        let _ = write!(texts, "{:?},", rule.id());
         let name = path.pop().unwrap_or_default();
         let names =
             path.into_iter().fold(&mut root, |names, module| names.modules.entry(module).or_default());
@@ -127,10 +132,14 @@ fn names(tables: &Tables<'_>) -> Result<String, String> {
             return Err(format!("the rules `{}` and `{}` give one name, `{name}`", other.id(), rule.id()));
         }
     }
+    let as_str = match tables.rule_count() {
+        0 => "match self {}".into(),
+        // As a `match` it takes rustc more than twice as long for twice the rules.
+        len => format!("const TEXTS: [&str; {len}] = [{texts}]; TEXTS[self as usize]"),
+    };
     let mut text = format!(
         "
         /// The name of a rule that this pack has.
-        #[allow(non_camel_case_types)]
         #[::core::prelude::v1::derive(
             ::core::clone::Clone, ::core::marker::Copy, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash
         )]
@@ -138,7 +147,7 @@ fn names(tables: &Tables<'_>) -> Result<String, String> {
         impl Id {{
             /// The id, as the pack has it.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {{ match self {{ {texts} }} }}
+            pub const fn as_str(self) -> &'static str {{ {as_str} }}
         }}
         /// A name for every rule.
         pub mod ids {{

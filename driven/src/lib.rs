@@ -96,8 +96,9 @@ pub mod updates;
 ///
 /// The module holds
 /// - `pub static PACK: Pack<'static>`, ready without any work at run time,
-/// - `pub mod ids`, a name for every rule (`ids::rust::ERROR_HANDLING`) with the rule's description as its docs; names are
-///   values of `pub enum Id`, so that a `match` over them can be exhaustive,
+/// - `pub enum Id`, a variant for every rule with the rule's description as its docs, so that a `match` can be exhaustive;
+///   they are written by the paths of `ids`, which follow from the ids of the rules,
+/// - `pub mod ids`, these names by folder (`ids::rust::ERROR_HANDLING`),
 /// - `pub fn get(id: Id) -> RuleView<'static>`, which can't fail.
 ///
 /// Arguments follow the module as `key = "literal"`:

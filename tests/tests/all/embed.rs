@@ -7,7 +7,7 @@ mod facade {
 
 /// Twice in one crate, through two names of the crate, strictly linted.
 mod strict {
-    #![forbid(unsafe_code)]
+    #![forbid(unsafe_code, nonstandard_style)]
     #![deny(missing_docs, clippy::all, clippy::pedantic)]
 
     driven::include_rules!(
@@ -20,6 +20,8 @@ mod strict {
 use strict::{prompts, rules};
 
 driven::include_rules!(mod names);
+driven::include_rules!(mod empty);
+driven::include_rules!(mod words);
 driven::include_rules!(mod frozen, file = "packs/v1/small.drv", trust = "packs/v1/small.pub");
 
 #[test]
@@ -32,6 +34,7 @@ fn every_rule_has_a_name_that_gives_it() {
 
 #[test]
 fn names_are_values_to_match_compare_and_show() {
+    const IN_A_CONSTANT: &str = rules::ids::r#type::_2FA.as_str();
     let about = |id| match id {
         rules::ids::ERRORS => "errors",
         rules::ids::r#type::_2FA => "factors",
@@ -40,7 +43,6 @@ fn names_are_values_to_match_compare_and_show() {
     assert_ne!(rules::ids::ERRORS, rules::ids::r#type::_2FA);
     assert_eq!(std::collections::HashSet::from([rules::ids::ERRORS, rules::ids::ERRORS]).len(), 1);
     assert_eq!(format!("{:?} {0:>8}", rules::ids::ERRORS), "Id(\"errors\")   errors");
-    const IN_A_CONSTANT: &str = rules::ids::r#type::_2FA.as_str();
     assert_eq!(IN_A_CONSTANT, "type/2fa");
 }
 
@@ -50,6 +52,19 @@ fn rules_whose_paths_look_alike_are_told_apart() {
     use names::ids::{a, a__b};
     assert_eq!(names::get(a::b::C__D).body(), "- One.\n");
     assert_eq!(names::get(a__b::C__D).body(), "- Two.\n");
+}
+
+#[test]
+fn every_word_of_the_language_can_be_a_folder_and_a_rule() {
+    assert_eq!(words::get(words::ids::r#yield::YIELD).id(), "yield/yield");
+    assert_eq!(words::get(words::ids::crate_::CRATE).id(), "crate/crate");
+    assert_eq!(words::get(words::ids::__::__).id(), "_/_");
+}
+
+#[test]
+fn a_pack_without_rules_can_be_embedded() {
+    assert_eq!(empty::PACK.len(), 0);
+    assert_eq!(size_of::<empty::Id>(), 0, "there is no name to get a rule by");
 }
 
 #[test]
