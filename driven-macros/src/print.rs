@@ -119,7 +119,9 @@ fn names(tables: &Tables<'_>) -> Result<String, String> {
         let mut variant = joined(&path);
         if times[&variant] > 1 {
             // Told apart by what they are themselves, so that none takes the name of another when their order changes.
-            path.iter().for_each(|part| variant.push_str(&format!("_{}", part.len())));
+            for part in &path {
+                let _ = write!(variant, "_{}", part.len());
+            }
         }
         let description = rule.description();
         let doc = if description.is_empty() { format!("`{}`", rule.id()) } else { description.to_owned() };
