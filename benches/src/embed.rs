@@ -14,9 +14,9 @@ use crate::report::Report;
 const BYTES: usize = 10 << 20;
 const MARK: &str = "MARK-OF-THE-EMBEDDED-PACK";
 
-pub fn report(root: &Path, set: &Set, report: &mut Report) {
+pub fn report(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
     small(root, report);
-    programs(root, set, report);
+    programs(root, twenty, whole, report);
 }
 
 /// Crates that do nothing but embed.
@@ -116,7 +116,7 @@ const PROGRAM: &str = "driven-build";
 const COMMANDS: [(&[&str], usize); 3] = [(&["check"], 15), (&["build"], 15), (&["build", "--release"], 5)];
 
 /// What the macro adds to the compile time of a crate of real size, beside what that varies by.
-fn programs(root: &Path, set: &Set, report: &mut Report) {
+fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
     let opened = "static BYTES: &[u8] = include_bytes!(\"../rules.drv\");\n\
         /// A rule.\npub fn rule() -> String {\n\
         let pack = driven::Pack::open(BYTES).expect(\"it was built\");\n\
@@ -130,14 +130,16 @@ fn programs(root: &Path, set: &Set, report: &mut Report) {
         )
     };
     let kinds = [
-        ("`include_bytes!`, opened at run time", opened.to_owned()),
-        ("the same again", opened.to_owned()),
-        ("`include_rules!`, file", embedded("file = \"rules.drv\"")),
-        ("`include_rules!`, file and trust", embedded("file = \"rules.drv\", trust = \"rules.pub\"")),
+        ("`include_bytes!`, opened at run time", opened.to_owned(), whole),
+        ("the same again", opened.to_owned(), whole),
+        ("`include_rules!`, file", embedded("file = \"rules.drv\""), whole),
+        ("`include_rules!`, file and trust", embedded("file = \"rules.drv\", trust = \"rules.pub\""), whole),
+        ("the same, 20 rules", embedded("file = \"rules.drv\", trust = \"rules.pub\""), twenty),
     ];
     let dir = tempfile::tempdir().expect("a folder for the crates");
-    let lines = write_programs(root, dir.path(), set, kinds.each_ref().map(|(_, item)| item.as_str()));
-    let mut rows = kinds.each_ref().map(|(name, _)| vec![(*name).to_owned()]);
+    let lines =
+        write_programs(root, dir.path(), kinds.each_ref().map(|(_, item, set)| (item.as_str(), *set)));
+    let mut rows = kinds.each_ref().map(|(name, ..)| vec![(*name).to_owned()]);
     let mut verdicts = Vec::new();
     for (command, rounds) in COMMANDS {
         let seconds = time_programs(dir.path(), command, rounds, kinds.len());
@@ -149,7 +151,7 @@ fn programs(root: &Path, set: &Set, report: &mut Report) {
             row.push(format!("{:.3}", median(own.clone())));
             row.push(format!("{middle:+.0} ({low:+.0} – {high:+.0})"));
         }
-        for (index, name) in [(2, "file"), (3, "file and trust")] {
+        for (index, name) in [(2, "file"), (3, "file and trust"), (4, "file and trust, 20 rules")] {
             let over = seconds[index].iter().zip(&seconds[0]).map(|(own, plain)| own / plain);
             let claim = format!("`cargo {}` of a program with `include_rules!`, {name}", command.join(" "));
             verdicts.push((claim, median(over.collect())));
@@ -159,12 +161,13 @@ fn programs(root: &Path, set: &Set, report: &mut Report) {
         "Embedding in a program",
         &format!(
             "A crate (a copy of `{PROGRAM}`, {lines} lines of Rust, of which features leave some out) with a signed pack of \
-             {} real rules, {} bytes, compiled again after a line end was added to its `lib.rs`: incrementally, as Cargo \
+             {} real rules, {} bytes, or of 20 of them, {} bytes, compiled again after a line end was added to its `lib.rs`: incrementally, as Cargo \
              does by itself, but for release. User and system time of Cargo and rustc; what is added is that of a round \
              against the first row's of that round, in the median and from the first to the third quarter. The row \
              \"the same again\" tells what crates without a difference differ by.",
-            set.facts.len(),
-            set.pack.len(),
+            whole.facts.len(),
+            whole.pack.len(),
+            twenty.pack.len(),
         ),
     );
     let head: Vec<String> = COMMANDS
@@ -179,9 +182,7 @@ fn programs(root: &Path, set: &Set, report: &mut Report) {
 }
 
 /// Writes a workspace with driven's own crates and a program for each item; gives how many lines a program has.
-fn write_programs(root: &Path, dir: &Path, set: &Set, items: [&str; 4]) -> usize {
-    let id = &set.model.rules[0].id;
-    let name = driven_format::rust_path(id).join("::");
+fn write_programs(root: &Path, dir: &Path, items: [(&str, &Set); 5]) -> usize {
     let libraries = ["driven-format", "driven", "driven-macros"];
     let workspace = fs::read_to_string(root.join("Cargo.toml")).expect("the workspace has a manifest");
     let shared = workspace.find("[workspace.package]").expect("the manifest has it");
@@ -197,9 +198,8 @@ fn write_programs(root: &Path, dir: &Path, set: &Set, items: [&str; 4]) -> usize
         copy_folder(&root.join(library), &dir.join(library));
     }
     let key = driven_format::trust::SecretKey::from_seed(&zeroize::Zeroizing::new([7; 32]));
-    let signed = driven_build::sign_pack(&set.pack, &key, 0).expect("a pack can be signed");
     let mut lines = 0;
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, (item, set)) in items.into_iter().enumerate() {
         let folder = dir.join(format!("p{index}"));
         lines = copy_folder(&root.join(PROGRAM), &folder);
         let manifest = folder.join("Cargo.toml");
@@ -212,9 +212,11 @@ fn write_programs(root: &Path, dir: &Path, set: &Set, items: [&str; 4]) -> usize
         let lib = fs::read_to_string(folder.join("src/lib.rs")).expect("it was copied");
         fs::write(folder.join("src/lib.rs"), lib + "/// What is embedded.\npub mod embedding;\n")
             .expect("the folder is ours");
-        let item = item.replace("ID", id).replace("NAME", &name);
+        let id = &set.model.rules[0].id;
+        let item = item.replace("ID", id).replace("NAME", &driven_format::rust_path(id).join("::"));
         fs::write(folder.join("src/embedding.rs"), item).expect("the folder is ours");
-        fs::write(folder.join("rules.drv"), &signed).expect("the folder is ours");
+        let signed = driven_build::sign_pack(&set.pack, &key, 0).expect("a pack can be signed");
+        fs::write(folder.join("rules.drv"), signed).expect("the folder is ours");
         fs::write(folder.join("rules.pub"), key.public_key().to_pem()).expect("the folder is ours");
     }
     lines

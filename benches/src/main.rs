@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         compile::report(&corpus, &mut report);
     }
     if runs("embed") {
-        embed::report(root, &whole, &mut report);
+        embed::report(root, &twenty, &whole, &mut report);
     }
     if runs("sync") {
         sync::report(root, &whole.model, &mut report);
