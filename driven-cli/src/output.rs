@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 
 use crate::{Exit, Failure, Outcome};
 
+/// So many rules, in words.
+pub(crate) fn rules(count: usize) -> String {
+    if count == 1 { "1 rule".into() } else { format!("{count} rules") }
+}
+
 /// Where a command prints to, and how.
 pub(crate) struct Output {
     json: bool,

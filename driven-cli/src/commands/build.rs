@@ -9,7 +9,7 @@ use driven_format::{Tables, file_hash};
 use serde_json::json;
 
 use crate::files::{self, Kind};
-use crate::output::{Output, findings_json};
+use crate::output::{Output, findings_json, rules};
 use crate::source::compile;
 use crate::{Exit, Failure, Outcome};
 
@@ -94,7 +94,12 @@ impl Build {
             "findings": findings_json(&compiled.report),
         });
         output.either(&value, || {
-            format!("{}: {} rules, {} bytes, digest {digest}", out.display(), tables.rule_count(), pack.len())
+            format!(
+                "{}: {}, {} bytes, digest {digest}",
+                out.display(),
+                rules(tables.rule_count()),
+                pack.len()
+            )
         });
         Ok(Exit::Clean)
     }

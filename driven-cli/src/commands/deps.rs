@@ -10,7 +10,7 @@ use driven_build::{PROJECT_FILE, ProjectSettings, printable, write_if_changed};
 use serde_json::{Value, json};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use crate::output::{Output, findings_json};
+use crate::output::{Output, findings_json, rules};
 use crate::{Exit, Failure, Outcome};
 
 /// Where the texts that were accepted are kept, so that a change can be shown, here and in a review.
@@ -109,9 +109,15 @@ fn list(found: &Offers, settings: &ProjectSettings, output: &mut Output) {
         let mut text = String::new();
         for one in value.as_array().into_iter().flatten() {
             let word = |key: &str| printable(one[key].as_str().unwrap_or_default());
-            let rules = one["rules"].as_array().map_or(0, Vec::len);
-            let _ =
-                writeln!(text, "{:<13}{} {}: {rules} rules", word("state"), word("package"), word("version"));
+            let count = one["rules"].as_array().map_or(0, Vec::len);
+            let _ = writeln!(
+                text,
+                "{:<13}{} {}: {}",
+                word("state"),
+                word("package"),
+                word("version"),
+                rules(count)
+            );
             for finding in one["findings"].as_array().into_iter().flatten() {
                 let _ = writeln!(
                     text,

@@ -11,7 +11,7 @@ use driven_format::PackBuilder;
 
 use super::sync::Sync;
 use crate::files::{self, Kind};
-use crate::output::Output;
+use crate::output::{Output, rules};
 use crate::{Exit, Failure, Outcome, source};
 
 /// Follow the rules while you write them
@@ -104,7 +104,7 @@ impl Dev {
         ]
         .concat();
         // The first time all of them are new.
-        let told = if old.is_empty() { format!("{} rules", pack.len()) } else { lines.join("\n") };
+        let told = if old.is_empty() { rules(pack.len()) } else { lines.join("\n") };
         output.note(&told);
         if let Some(file) = &self.output {
             files::write(file, pack.as_bytes(), &Kind::Pack)?;

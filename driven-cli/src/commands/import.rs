@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::init::name_of;
 use super::sync::unknown;
 use crate::confine::Profile;
-use crate::output::Output;
+use crate::output::{Output, rules};
 use crate::{Exit, Failure, Outcome};
 
 /// Read what assistants have in a project into one rule folder
@@ -210,6 +210,6 @@ fn text(imported: &Imported, folder: &Path) -> String {
             printable_line(b)
         );
     }
-    let _ = writeln!(text, "{}: {} rules", folder.display(), imported.set.rules.len());
+    let _ = writeln!(text, "{}: {}", folder.display(), rules(imported.set.rules.len()));
     text
 }

@@ -7,7 +7,7 @@ use driven_format::patch::{DEFAULT_LIMIT, Patch as Opened, WholeBase};
 use serde_json::json;
 
 use crate::files::{self, Kind};
-use crate::output::Output;
+use crate::output::{Output, rules};
 use crate::{Exit, Failure, Outcome, trusted};
 
 /// Apply a patch to the pack that it was made for
@@ -58,7 +58,12 @@ impl Patch {
         });
         output.either(&value, || {
             let name = if manifest.name().is_empty() { "a pack" } else { manifest.name() };
-            format!("{}: {name}, version {}, {} rules", self.output.display(), manifest.version(), pack.len())
+            format!(
+                "{}: {name}, version {}, {}",
+                self.output.display(),
+                manifest.version(),
+                rules(pack.len())
+            )
         });
         Ok(Exit::Clean)
     }
