@@ -160,11 +160,11 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
     report.heading(
         "Embedding in a program",
         &format!(
-            "A crate (a copy of `{PROGRAM}`, {lines} lines of Rust, of which features leave some out) with a signed pack of \
-             {} real rules, {} bytes, or of 20 of them, {} bytes, compiled again after a line end was added to its `lib.rs`: incrementally, as Cargo \
-             does by itself, but for release. User and system time of Cargo and rustc; what is added is that of a round \
-             against the first row's of that round, in the median and from the first to the third quarter. The row \
-             \"the same again\" tells what crates without a difference differ by.",
+            "A crate (a copy of `{PROGRAM}`, {lines} lines of Rust, of which features leave some out) with a signed \
+             pack of {} real rules, {} bytes, or of 20 of them, {} bytes, compiled again after a line end was added to \
+             its `lib.rs`: incrementally, as Cargo does by itself, but for release. User and system time of Cargo and \
+             rustc; what is added is that of a round against the first row's of that round, in the median and from the \
+             first to the third quarter. The row \"the same again\" tells what crates without a difference differ by.",
             whole.facts.len(),
             whole.pack.len(),
             twenty.pack.len(),
