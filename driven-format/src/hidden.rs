@@ -114,26 +114,35 @@ pub fn strip(text: &str) -> String {
     out
 }
 
-const ONES: u128 = u128::from_ne_bytes([0x01; 16]);
-const HIGH: u128 = ONES << 7;
+/// A byte in each of 16 places.
+const fn bytes(byte: u8) -> u128 {
+    u128::from_ne_bytes([byte; 16])
+}
 
-/// The next byte that is not plain ASCII text: 16 at a time and by few calls, since macros run this unoptimised.
+const HIGH: u128 = bytes(0x80);
+const LOW: u128 = bytes(0x7F);
+const BEFORE_SPACE: u128 = bytes(0x80 - 0x20);
+const DELETE: u128 = bytes(0x7F);
+const FEED: u128 = bytes(b'\n');
+const TAB: u128 = bytes(b'\t');
+
+/// The next byte that is not plain ASCII text: 16 at a time, by few calls and with constants worked out, since macros run
+/// this unoptimised.
 fn next_suspect(bytes: &[u8], from: usize) -> Option<usize> {
     let (chunks, _) = bytes[from..].as_chunks::<16>();
     let mut at = from;
     for chunk in chunks {
-        // Below, the high bit of a byte stands for it, and none has its own: no sum carries into the next byte.
         let word = u128::from_le_bytes(*chunk);
-        let low = word & !HIGH;
-        let not_control = low + ONES * 0x60;
-        let not_delete = (low ^ (ONES * 0x7F)) + (HIGH - ONES);
-        if word & HIGH != 0 || !not_delete & HIGH != 0 {
+        if word & HIGH != 0 {
             break;
         }
-        if not_control & HIGH != HIGH {
-            let not_feed = (low ^ (ONES * 0x0A)) + (HIGH - ONES);
-            let not_tab = (low ^ (ONES * 0x09)) + (HIGH - ONES);
-            if !not_control & not_feed & not_tab & HIGH != 0 {
+        // No byte has its high bit, which stands for it from here on: no sum carries into the next byte.
+        let not_delete = (word ^ DELETE) + LOW;
+        let not_control = word + BEFORE_SPACE;
+        if not_delete & not_control & HIGH != HIGH {
+            let not_feed = (word ^ FEED) + LOW;
+            let not_tab = (word ^ TAB) + LOW;
+            if (!not_delete | !not_control & not_feed & not_tab) & HIGH != 0 {
                 break;
             }
         }
@@ -413,18 +422,21 @@ impl Finder<'_> {
     /// What is wrong with a word, in words.
     fn look_alike(&mut self, range: &Range<usize>) -> Option<String> {
         let word = &self.text[range.clone()];
-        let host = self.host_around(range);
-        let foreign: Vec<char> =
-            word.chars().filter(|char| char.is_alphabetic() && !is_latin(*char)).collect();
-        let latin = word.chars().filter(|&char| is_latin(char)).count();
-        if let Some(host) = host
+        let foreign = word.chars().filter(|&char| char.is_alphabetic() && !is_latin(char));
+        // Most words beyond ASCII are of letters that look like nothing Latin, and the first tells.
+        if foreign.clone().any(|char| latin_of(char).is_none()) {
+            return None;
+        }
+        if let Some(host) = self.host_around(range)
             && word.chars().all(|char| char.is_ascii() || latin_of(char).is_some() && !is_at_home(char, host))
         {
             return Some(told(word, "a host name"));
         }
-        if foreign.is_empty() || !foreign.iter().all(|&char| latin_of(char).is_some()) {
+        let foreign: Vec<char> = foreign.collect();
+        if foreign.is_empty() {
             return None;
         }
+        let latin = word.chars().filter(|&char| is_latin(char)).count();
         if latin == 0 {
             let in_code = self.is_in_code(range);
             let script = foreign[0].script();

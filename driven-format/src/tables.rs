@@ -10,6 +10,7 @@ mod views;
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::ops::Range;
 
 use crate::attestation::Attestation;
@@ -695,8 +696,10 @@ impl<'a> Checker<'a> {
     fn check_order(&self) -> Result<(), Error> {
         let tables = self.tables;
         let rules = tables
-            .rules()
-            .is_sorted_by(|a, b| b.priority().cmp(&a.priority()).then_with(|| a.id().cmp(b.id())).is_lt());
+            .rules
+            .iter()
+            .map(|record| (Reverse(record.priority), tables.str(record.id)))
+            .is_sorted_by(|a, b| a < b);
         let personas = tables.personas().is_sorted_by(|a, b| a.id() < b.id());
         let workflows = tables.workflows().is_sorted_by(|a, b| a.id() < b.id());
         if rules && personas && workflows { Ok(()) } else { Err(Error::malformed("rows are not in order")) }

@@ -18,6 +18,10 @@ pub trait Record: Copy {
     /// Reads it from the front of `bytes`, which are at least [`SIZE`](Self::SIZE) long.
     fn read(bytes: &[u8]) -> Self;
 
+    /// Reads it at `at` in bytes whose number is known: what is no more than loads and comparisons with constants, and
+    /// few calls where nothing is optimised.
+    fn read_at<const N: usize>(bytes: &[u8; N], at: usize) -> Self;
+
     /// Writes it to the front of `out`, which is at least [`SIZE`](Self::SIZE) long.
     fn put(self, out: &mut [u8]);
 
@@ -43,6 +47,17 @@ macro_rules! integers {
             }
 
             #[inline(always)]
+            fn read_at<const N: usize>(bytes: &[u8; N], at: usize) -> Self {
+                let mut own = [0; size_of::<$int>()];
+                let mut index = 0;
+                while index < size_of::<$int>() {
+                    own[index] = bytes[at + index];
+                    index += 1;
+                }
+                <$int>::from_le_bytes(own)
+            }
+
+            #[inline(always)]
             fn put(self, out: &mut [u8]) {
                 out[..Self::SIZE].copy_from_slice(&self.to_le_bytes());
             }
@@ -60,6 +75,17 @@ impl<T: Record + Default, const N: usize> Record for [T; N] {
         let mut all = [T::default(); N];
         for (one, bytes) in all.iter_mut().zip(bytes.chunks_exact(T::SIZE)) {
             *one = T::read(bytes);
+        }
+        all
+    }
+
+    #[inline(always)]
+    fn read_at<const M: usize>(bytes: &[u8; M], at: usize) -> Self {
+        let mut all = [T::default(); N];
+        let mut index = 0;
+        while index < N {
+            all[index] = T::read_at(bytes, at + index * T::SIZE);
+            index += 1;
         }
         all
     }
@@ -93,10 +119,20 @@ macro_rules! records {
 
             #[inline(always)]
             fn read(bytes: &[u8]) -> Self {
-                let rest = &bytes[..Self::SIZE];
-                $(let ($field, rest) = rest.split_at(<$type as $crate::wire::Record>::SIZE);)*
-                let _ = rest;
-                $name { $($field: <$type as $crate::wire::Record>::read($field),)* }
+                match bytes.first_chunk::<{ <$name as $crate::wire::Record>::SIZE }>() {
+                    Some(record) => Self::read_at(record, 0),
+                    None => unreachable!("callers give whole records"),
+                }
+            }
+
+            #[inline(always)]
+            fn read_at<const N: usize>(bytes: &[u8; N], at: usize) -> Self {
+                $(
+                    let $field = <$type as $crate::wire::Record>::read_at(bytes, at);
+                    let at = at + <$type as $crate::wire::Record>::SIZE;
+                )*
+                let _ = at;
+                $name { $($field,)* }
             }
 
             #[inline(always)]
@@ -246,6 +282,11 @@ impl Record for U24 {
     }
 
     #[inline(always)]
+    fn read_at<const N: usize>(bytes: &[u8; N], at: usize) -> Self {
+        U24(u32::from(u16::read_at(bytes, at)) | u32::from(bytes[at + 2]) << 16)
+    }
+
+    #[inline(always)]
     fn put(self, out: &mut [u8]) {
         out[..3].copy_from_slice(&self.0.to_le_bytes()[..3]);
     }
@@ -300,6 +341,11 @@ impl Record for Digest {
     #[inline(always)]
     fn read(bytes: &[u8]) -> Self {
         Digest(Record::read(bytes))
+    }
+
+    #[inline(always)]
+    fn read_at<const N: usize>(bytes: &[u8; N], at: usize) -> Self {
+        Digest(Record::read_at(bytes, at))
     }
 
     #[inline(always)]

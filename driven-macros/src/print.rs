@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::mem;
 
 use driven_format::{RuleHead, Tables, rust_path};
 use proc_macro::{Delimiter, Group, Literal, TokenStream, TokenTree};
@@ -108,17 +109,17 @@ struct Names<'a> {
 
 fn names(tables: &Tables<'_>) -> Result<String, String> {
     let mut root = Names::default();
-    // In upper case: a name without the `unsafe` of its folder is what lints warn of.
-    let joined = |path: &[String]| path.join("__").replace("r#", "").to_uppercase();
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    for rule in tables.rules() {
-        *times.entry(joined(&rust_path(rule.id()))).or_default() += 1;
+    let paths: Vec<_> = tables.rules().map(|rule| rust_path(rule.id())).collect();
+    let mut joined: Vec<String> = paths.iter().map(|path| join(path)).collect();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for variant in &joined {
+        *times.entry(variant).or_default() += 1;
     }
+    let is_shared: Vec<bool> = joined.iter().map(|variant| times[variant.as_str()] > 1).collect();
     let (mut variants, mut texts) = (String::new(), String::new());
-    for rule in tables.rules() {
-        let mut path = rust_path(rule.id());
-        let mut variant = joined(&path);
-        if times[&variant] > 1 {
+    for (row, (rule, mut path)) in tables.rules().zip(paths).enumerate() {
+        let mut variant = mem::take(&mut joined[row]);
+        if is_shared[row] {
             // Told apart by what they are themselves, so that none takes the name of another when their order changes.
             for part in &path {
                 let _ = write!(variant, "_{}", part.len());
@@ -159,6 +160,18 @@ fn names(tables: &Tables<'_>) -> Result<String, String> {
     print_names(&root, 1, &mut text)?;
     text.push('}');
     Ok(text)
+}
+
+/// The name of a variant. In upper case: a name without the `unsafe` of its folder is what lints warn of.
+fn join(path: &[String]) -> String {
+    let mut joined = String::new();
+    for part in path {
+        if !joined.is_empty() {
+            joined.push_str("__");
+        }
+        joined.push_str(part.strip_prefix("r#").unwrap_or(part));
+    }
+    joined.to_ascii_uppercase()
 }
 
 fn print_names(names: &Names<'_>, depth: usize, text: &mut String) -> Result<(), String> {
