@@ -115,34 +115,55 @@ const PROGRAM: &str = "driven-build";
 /// What is compiled, and how often.
 const COMMANDS: [(&[&str], usize); 3] = [(&["check"], 15), (&["build"], 15), (&["build", "--release"], 5)];
 
+/// A program, and how it has the rules.
+struct Program<'s> {
+    name: &'static str,
+    /// What has them.
+    item: String,
+    /// A crate of its own for the item, upon which the program depends.
+    is_apart: bool,
+    /// What the program asks for, where the item is a module.
+    asked: &'static str,
+    set: &'s Set,
+}
+
 /// What the macro adds to the compile time of a crate of real size, beside what that varies by.
 fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
-    let opened = "static BYTES: &[u8] = include_bytes!(\"../rules.drv\");\n\
-        /// A rule.\npub fn rule() -> String {\n\
-        let pack = driven::Pack::open(BYTES).expect(\"it was built\");\n\
-        pack.rule(\"ID\").expect(\"it is there\").body().to_owned()\n}\n";
-    let embedded = |arguments: &str| {
-        format!(
-            "driven::include_rules!(pub mod embedded, {arguments});\n\
-             /// A rule.\npub fn rule() -> String {{\n\
-             let id = embedded::ids::NAME;\n\
-             format!(\"{{id}}: {{}}\", embedded::get(id).body())\n}}\n"
-        )
+    let opened = |name, set| Program {
+        name,
+        item: "static BYTES: &[u8] = include_bytes!(\"../rules.drv\");\n\
+            /// A rule.\npub fn rule() -> String {\n\
+            let pack = driven::Pack::open(BYTES).expect(\"it was built\");\n\
+            pack.rule(\"ID\").expect(\"it is there\").body().to_owned()\n}\n"
+            .into(),
+        is_apart: false,
+        asked: "",
+        set,
     };
-    let kinds = [
-        ("`include_bytes!`, opened at run time", opened.to_owned(), whole),
-        ("the same again", opened.to_owned(), whole),
-        ("`include_rules!`, file", embedded("file = \"rules.drv\""), whole),
-        ("`include_rules!`, file and trust", embedded("file = \"rules.drv\", trust = \"rules.pub\""), whole),
-        ("the same, 20 rules", embedded("file = \"rules.drv\", trust = \"rules.pub\""), twenty),
+    let embedded = |name, arguments: &str, is_apart, set| Program {
+        name,
+        item: format!("driven::include_rules!(pub mod embedded, file = \"rules.drv\"{arguments});\n"),
+        is_apart,
+        asked: "/// A rule.\npub fn rule() -> String {\n\
+            let id = embedded::ids::NAME;\n\
+            format!(\"{id}: {}\", embedded::get(id).body())\n}\n",
+        set,
+    };
+    let trust = ", trust = \"rules.pub\"";
+    let programs = [
+        opened("`include_bytes!`, opened at run time", whole),
+        opened("the same again", whole),
+        embedded("`include_rules!`, file", "", false, whole),
+        embedded("`include_rules!`, file and trust", trust, false, whole),
+        embedded("the same, 20 rules", trust, false, twenty),
+        embedded("the same, all rules, in a crate of its own", trust, true, whole),
     ];
     let dir = tempfile::tempdir().expect("a folder for the crates");
-    let lines =
-        write_programs(root, dir.path(), kinds.each_ref().map(|(_, item, set)| (item.as_str(), *set)));
-    let mut rows = kinds.each_ref().map(|(name, ..)| vec![(*name).to_owned()]);
+    let lines = write_programs(root, dir.path(), &programs);
+    let mut rows: Vec<Vec<String>> = programs.iter().map(|program| vec![program.name.to_owned()]).collect();
     let mut verdicts = Vec::new();
     for (command, rounds) in COMMANDS {
-        let seconds = time_programs(dir.path(), command, rounds, kinds.len());
+        let seconds = time_programs(dir.path(), command, rounds, programs.len());
         for (row, own) in rows.iter_mut().zip(&seconds) {
             let mut added: Vec<f64> =
                 own.iter().zip(&seconds[0]).map(|(own, plain)| (own - plain) * 1e3).collect();
@@ -151,7 +172,12 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
             row.push(format!("{:.3}", median(own.clone())));
             row.push(format!("{middle:+.0} ({low:+.0} – {high:+.0})"));
         }
-        for (index, name) in [(2, "file"), (3, "file and trust"), (4, "file and trust, 20 rules")] {
+        for (index, name) in [
+            (2, "file"),
+            (3, "file and trust"),
+            (4, "file and trust, 20 rules"),
+            (5, "file and trust, in a crate of its own"),
+        ] {
             let over = seconds[index].iter().zip(&seconds[0]).map(|(own, plain)| own / plain);
             let claim = format!("`cargo {}` of a program with `include_rules!`, {name}", command.join(" "));
             verdicts.push((claim, median(over.collect())));
@@ -164,7 +190,9 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
              pack of {} real rules, {} bytes, or of 20 of them, {} bytes, compiled again after a line end was added to \
              its `lib.rs`: incrementally, as Cargo does by itself, but for release. User and system time of Cargo and \
              rustc; what is added is that of a round against the first row's of that round, in the median and from the \
-             first to the third quarter. The row \"the same again\" tells what crates without a difference differ by.",
+             first to the third quarter. The row \"the same again\" tells what crates without a difference differ by. \
+             A crate of its own, which the program depends upon, is compiled when its pack changes, and not when the \
+             program does.",
             whole.facts.len(),
             whole.pack.len(),
             twenty.pack.len(),
@@ -181,45 +209,66 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
     }
 }
 
-/// Writes a workspace with driven's own crates and a program for each item; gives how many lines a program has.
-fn write_programs(root: &Path, dir: &Path, items: [(&str, &Set); 5]) -> usize {
+/// Writes a workspace with driven's own crates and the programs; gives how many lines a program has.
+fn write_programs(root: &Path, dir: &Path, programs: &[Program<'_>]) -> usize {
     let libraries = ["driven-format", "driven", "driven-macros"];
     let workspace = fs::read_to_string(root.join("Cargo.toml")).expect("the workspace has a manifest");
     let shared = workspace.find("[workspace.package]").expect("the manifest has it");
     // Profiles are those of a new project.
     let profiles = workspace.find("\n[profile.").unwrap_or(workspace.len());
-    let programs = (0..items.len()).map(|index| format!("p{index}"));
-    let members: Vec<String> = libraries.iter().map(|&name| name.to_owned()).chain(programs).collect();
-    let head = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
-    fs::write(dir.join("Cargo.toml"), head + &workspace[shared..profiles]).expect("the folder is ours");
+    let head = "[workspace]\nresolver = \"3\"\nmembers = [\"driven*\", \"p*\", \"r*\"]\n".to_owned();
+    write(&dir.join("Cargo.toml"), head + &workspace[shared..profiles]);
     fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).expect("the folder is ours");
     fs::copy(root.join("README.md"), dir.join("README.md")).expect("the folder is ours");
     for library in libraries {
         copy_folder(&root.join(library), &dir.join(library));
     }
     let key = driven_format::trust::SecretKey::from_seed(&zeroize::Zeroizing::new([7; 32]));
+    let driven = "driven = { workspace = true, features = [\"std\", \"macros\", \"trust\"] }";
     let mut lines = 0;
-    for (index, (item, set)) in items.into_iter().enumerate() {
+    for (index, program) in programs.iter().enumerate() {
         let folder = dir.join(format!("p{index}"));
         lines = copy_folder(&root.join(PROGRAM), &folder);
         let manifest = folder.join("Cargo.toml");
         let text = fs::read_to_string(&manifest).expect("it was copied");
+        let depended = if program.is_apart {
+            format!("{driven}\nr{index} = {{ path = \"../r{index}\" }}")
+        } else {
+            driven.to_owned()
+        };
         let text = text
             .replace(&format!("name = \"{PROGRAM}\""), &format!("name = \"p{index}\""))
-            .replace("features = [\"state\"], optional = true", "features = [\"std\", \"macros\", \"trust\"]")
+            .replace("driven = { workspace = true, features = [\"state\"], optional = true }", &depended)
             .replace("\"dep:driven\", ", "");
-        fs::write(manifest, text).expect("the folder is ours");
+        assert!(text.contains(&depended), "{PROGRAM} depends upon driven in another way");
+        write(&manifest, text);
         let lib = fs::read_to_string(folder.join("src/lib.rs")).expect("it was copied");
-        fs::write(folder.join("src/lib.rs"), lib + "/// What is embedded.\npub mod embedding;\n")
-            .expect("the folder is ours");
-        let id = &set.model.rules[0].id;
-        let item = item.replace("ID", id).replace("NAME", &driven_format::rust_path(id).join("::"));
-        fs::write(folder.join("src/embedding.rs"), item).expect("the folder is ours");
-        let signed = driven_build::sign_pack(&set.pack, &key, 0).expect("a pack can be signed");
-        fs::write(folder.join("rules.drv"), signed).expect("the folder is ours");
-        fs::write(folder.join("rules.pub"), key.public_key().to_pem()).expect("the folder is ours");
+        write(&folder.join("src/lib.rs"), lib + "/// What is embedded.\npub mod embedding;\n");
+        let id = &program.set.model.rules[0].id;
+        let name = driven_format::rust_path(id).join("::");
+        let [item, asked] =
+            [&*program.item, program.asked].map(|text| text.replace("ID", id).replace("NAME", &name));
+        let with_pack = if program.is_apart {
+            write(&folder.join("src/embedding.rs"), format!("use r{index}::embedded;\n{asked}"));
+            let apart = dir.join(format!("r{index}"));
+            fs::create_dir_all(apart.join("src")).expect("the folder is ours");
+            let head = format!("[package]\nname = \"r{index}\"\nversion = \"0.0.0\"\nedition = \"2024\"");
+            write(&apart.join("Cargo.toml"), format!("{head}\n[dependencies]\n{driven}\n"));
+            write(&apart.join("src/lib.rs"), item);
+            apart
+        } else {
+            write(&folder.join("src/embedding.rs"), item + &asked);
+            folder
+        };
+        let signed = driven_build::sign_pack(&program.set.pack, &key, 0).expect("a pack can be signed");
+        write(&with_pack.join("rules.drv"), signed);
+        write(&with_pack.join("rules.pub"), key.public_key().to_pem());
     }
     lines
+}
+
+fn write(path: &Path, content: impl AsRef<[u8]>) {
+    fs::write(path, content).expect("the folder is ours");
 }
 
 /// CPU seconds of each program by round.

@@ -107,6 +107,19 @@ pub mod updates;
 /// - `trust = "path"`: the public key, or the root file, by which the pack must be signed, relative to `Cargo.toml`; that
 ///   is proved while the crate compiles. Needs the feature `trust`.
 /// - `cap_lints = "warn"`: hidden text in a ready-made pack (`file`) is let stand; without it that is an error.
+///
+/// # Compile time
+/// The macro proves the pack whenever its crate is compiled, and Cargo builds macros unoptimised. For a pack of a hundred
+/// kilobytes or two that is lost beside what rustc does. One of megabytes is better a crate of its own, with the macro as
+/// all of its `lib.rs`: programs then depend upon that, name its rules as they would name their own, and are compiled
+/// without it.
+/// ```ignore
+/// // house-rules/src/lib.rs
+/// driven::include_rules!(pub mod rules, file = "house.drv", trust = "house.root");
+/// // the program
+/// use house_rules::rules;
+/// let text = rules::get(rules::ids::rust::ERROR_HANDLING).body();
+/// ```
 #[cfg(feature = "macros")]
 #[macro_export]
 macro_rules! include_rules {

@@ -1,13 +1,6 @@
-//! A ready-made signed pack: no build script, no private key, proved while this crate compiles.
-//!
-//! The pack in `packs` came from somebody else, as a platform team hands one out:
-//! ```text
-//! driven build rules -o packs/platform.drv --key platform.key
-//! ```
-//! This crate has the public key alone. Another pack in its place, or a bit of it
-//! changed, does not compile.
+//! The program: it names rules of the library, and one that is gone does not compile.
 
-driven::include_rules!(pub mod platform, file = "packs/platform.drv", trust = "packs/platform.pub");
+use vendored_pack::platform;
 
 fn main() {
     let manifest = platform::PACK.manifest();
