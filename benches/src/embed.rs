@@ -122,22 +122,22 @@ struct Program<'s> {
     item: String,
     /// A crate of its own for the item, upon which the program depends.
     is_apart: bool,
-    /// What the program asks for, where the item is a module.
+    /// What the program asks the module for that the item is.
     asked: &'static str,
     set: &'s Set,
 }
 
 /// What the macro adds to the compile time of a crate of real size, beside what that varies by.
 fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
-    let opened = |name, set| Program {
+    let opened = |name, is_apart, set| Program {
         name,
-        item: "static BYTES: &[u8] = include_bytes!(\"../rules.drv\");\n\
-            /// A rule.\npub fn rule() -> String {\n\
-            let pack = driven::Pack::open(BYTES).expect(\"it was built\");\n\
-            pack.rule(\"ID\").expect(\"it is there\").body().to_owned()\n}\n"
+        item: "/// The pack.\npub mod embedded {\n/// Its bytes.\n\
+            pub static BYTES: &[u8] = include_bytes!(\"../rules.drv\");\n}\n"
             .into(),
-        is_apart: false,
-        asked: "",
+        is_apart,
+        asked: "/// A rule.\npub fn rule() -> String {\n\
+            let pack = driven::Pack::open(embedded::BYTES).expect(\"it was built\");\n\
+            pack.rule(\"ID\").expect(\"it is there\").body().to_owned()\n}\n",
         set,
     };
     let embedded = |name, arguments: &str, is_apart, set| Program {
@@ -151,37 +151,36 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
     };
     let trust = ", trust = \"rules.pub\"";
     let programs = [
-        opened("`include_bytes!`, opened at run time", whole),
-        opened("the same again", whole),
+        opened("`include_bytes!`, opened at run time", false, whole),
+        opened("the same again", false, whole),
         embedded("`include_rules!`, file", "", false, whole),
         embedded("`include_rules!`, file and trust", trust, false, whole),
-        embedded("the same, 20 rules", trust, false, twenty),
-        embedded("the same, all rules, in a crate of its own", trust, true, whole),
+        embedded("`include_rules!`, file and trust, 20 rules", trust, false, twenty),
+        opened("`include_bytes!` in a crate of its own", true, whole),
+        embedded("`include_rules!`, file and trust, in a crate of its own", trust, true, whole),
     ];
+    // Of a crate to be judged, that beside which it stands.
+    let judged = [(2, 0), (3, 0), (4, 0), (6, 5)];
+    let apart = [5, 6];
     let dir = tempfile::tempdir().expect("a folder for the crates");
     let lines = write_programs(root, dir.path(), &programs);
     let mut rows: Vec<Vec<String>> = programs.iter().map(|program| vec![program.name.to_owned()]).collect();
+    let mut apart_rows: Vec<Vec<String>> =
+        ["`include_bytes!`", "`include_rules!`, file and trust"].map(|name| vec![name.to_owned()]).into();
     let mut verdicts = Vec::new();
     for (command, rounds) in COMMANDS {
-        let seconds = time_programs(dir.path(), command, rounds, programs.len());
-        for (row, own) in rows.iter_mut().zip(&seconds) {
-            let mut added: Vec<f64> =
-                own.iter().zip(&seconds[0]).map(|(own, plain)| (own - plain) * 1e3).collect();
-            added.sort_by(f64::total_cmp);
-            let [low, middle, high] = [1, 2, 3].map(|quarter| added[(added.len() - 1) * quarter / 4]);
-            row.push(format!("{:.3}", median(own.clone())));
-            row.push(format!("{middle:+.0} ({low:+.0} – {high:+.0})"));
+        let shown = command.join(" ");
+        let crates: Vec<String> = (0..programs.len()).map(|index| format!("p{index}")).collect();
+        let seconds = time_crates(dir.path(), command, rounds, &crates);
+        tell(&seconds, &mut rows);
+        for (index, beside) in judged {
+            let claim = format!("`cargo {shown}` of a program, {}", programs[index].name);
+            verdicts.push((claim, ratio(&seconds[index], &seconds[beside])));
         }
-        for (index, name) in [
-            (2, "file"),
-            (3, "file and trust"),
-            (4, "file and trust, 20 rules"),
-            (5, "file and trust, in a crate of its own"),
-        ] {
-            let over = seconds[index].iter().zip(&seconds[0]).map(|(own, plain)| own / plain);
-            let claim = format!("`cargo {}` of a program with `include_rules!`, {name}", command.join(" "));
-            verdicts.push((claim, median(over.collect())));
-        }
+        let seconds = time_crates(dir.path(), command, rounds, &apart.map(|index| format!("r{index}")));
+        tell(&seconds, &mut apart_rows);
+        let claim = format!("`cargo {shown}` of that crate itself");
+        verdicts.push((claim, ratio(&seconds[1], &seconds[0])));
     }
     report.heading(
         "Embedding in a program",
@@ -191,8 +190,8 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
              its `lib.rs`: incrementally, as Cargo does by itself, but for release. User and system time of Cargo and \
              rustc; what is added is that of a round against the first row's of that round, in the median and from the \
              first to the third quarter. The row \"the same again\" tells what crates without a difference differ by. \
-             A crate of its own, which the program depends upon, is compiled when its pack changes, and not when the \
-             program does.",
+             In the last two rows the pack is in another crate, which the program depends upon: after an edit of the \
+             program that is not compiled again, and what it takes when its pack changes is in the second table.",
             whole.facts.len(),
             whole.pack.len(),
             twenty.pack.len(),
@@ -204,9 +203,27 @@ fn programs(root: &Path, twenty: &Set, whole: &Set, report: &mut Report) {
         .collect();
     let head: Vec<&str> = std::iter::once("").chain(head.iter().map(String::as_str)).collect();
     report.table("compiling a program that embeds real rules", &head, &rows);
+    report.table("compiling the crate of its own, when its pack changes", &head, &apart_rows);
     for (claim, over) in verdicts {
         report.at_most(&format!("{claim}, against `include_bytes!`"), 1.05, over);
     }
+}
+
+/// Adds the cells of a command to the rows: seconds, and what is added to those of the first row.
+fn tell(seconds: &[Vec<f64>], rows: &mut [Vec<String>]) {
+    for (row, own) in rows.iter_mut().zip(seconds) {
+        let mut added: Vec<f64> =
+            own.iter().zip(&seconds[0]).map(|(own, plain)| (own - plain) * 1e3).collect();
+        added.sort_by(f64::total_cmp);
+        let [low, middle, high] = [1, 2, 3].map(|quarter| added[(added.len() - 1) * quarter / 4]);
+        row.push(format!("{:.3}", median(own.clone())));
+        row.push(format!("{middle:+.0} ({low:+.0} – {high:+.0})"));
+    }
+}
+
+/// The median of what rounds of one are to those of the other.
+fn ratio(own: &[f64], beside: &[f64]) -> f64 {
+    median(own.iter().zip(beside).map(|(own, beside)| own / beside).collect())
 }
 
 /// Writes a workspace with driven's own crates and the programs; gives how many lines a program has.
@@ -271,13 +288,12 @@ fn write(path: &Path, content: impl AsRef<[u8]>) {
     fs::write(path, content).expect("the folder is ours");
 }
 
-/// CPU seconds of each program by round.
-fn time_programs(dir: &Path, command: &[&str], rounds: usize, programs: usize) -> Vec<Vec<f64>> {
-    let run = |index: usize| {
-        let program = format!("p{index}");
+/// CPU seconds of each crate by round, each compiled again after an edit.
+fn time_crates(dir: &Path, command: &[&str], rounds: usize, crates: &[String]) -> Vec<Vec<f64>> {
+    let run = |name: &str| {
         let built = Command::new("cargo")
             .args(command)
-            .args(["--offline", "--quiet", "--package", &program])
+            .args(["--offline", "--quiet", "--package", name])
             .current_dir(dir)
             .env_remove("CARGO_INCREMENTAL")
             .env("CARGO_TARGET_DIR", dir.join("target"))
@@ -285,15 +301,15 @@ fn time_programs(dir: &Path, command: &[&str], rounds: usize, programs: usize) -
             .expect("cargo can be run");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     };
-    (0..programs).for_each(run);
-    let mut seconds = vec![Vec::new(); programs];
+    crates.iter().for_each(|name| run(name));
+    let mut seconds = vec![Vec::new(); crates.len()];
     for round in 0..rounds {
-        for index in (0..programs).map(|index| (index + round) % programs) {
-            let lib = dir.join(format!("p{index}/src/lib.rs"));
+        for index in (0..crates.len()).map(|index| (index + round) % crates.len()) {
+            let lib = dir.join(&crates[index]).join("src/lib.rs");
             let text = fs::read_to_string(&lib).expect("it was written");
-            fs::write(&lib, text + "\n").expect("the folder is ours");
+            write(&lib, text + "\n");
             let before = children_cpu();
-            run(index);
+            run(&crates[index]);
             seconds[index].push(children_cpu() - before);
         }
     }

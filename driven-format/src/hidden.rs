@@ -115,16 +115,16 @@ pub fn strip(text: &str) -> String {
 }
 
 /// A byte in each of 16 places.
-const fn bytes(byte: u8) -> u128 {
+const fn in_each(byte: u8) -> u128 {
     u128::from_ne_bytes([byte; 16])
 }
 
-const HIGH: u128 = bytes(0x80);
-const LOW: u128 = bytes(0x7F);
-const BEFORE_SPACE: u128 = bytes(0x80 - 0x20);
-const DELETE: u128 = bytes(0x7F);
-const FEED: u128 = bytes(b'\n');
-const TAB: u128 = bytes(b'\t');
+const HIGH: u128 = in_each(0x80);
+const TO_HIGH_FROM_ONE: u128 = in_each(0x7F);
+const TO_HIGH_FROM_SPACE: u128 = in_each(0x80 - 0x20);
+const DELETE: u128 = in_each(0x7F);
+const FEED: u128 = in_each(b'\n');
+const TAB: u128 = in_each(b'\t');
 
 /// The next byte that is not plain ASCII text: 16 at a time, by few calls and with constants worked out, since macros run
 /// this unoptimised.
@@ -137,11 +137,11 @@ fn next_suspect(bytes: &[u8], from: usize) -> Option<usize> {
             break;
         }
         // No byte has its high bit, which stands for it from here on: no sum carries into the next byte.
-        let not_delete = (word ^ DELETE) + LOW;
-        let not_control = word + BEFORE_SPACE;
+        let not_delete = (word ^ DELETE) + TO_HIGH_FROM_ONE;
+        let not_control = word + TO_HIGH_FROM_SPACE;
         if not_delete & not_control & HIGH != HIGH {
-            let not_feed = (word ^ FEED) + LOW;
-            let not_tab = (word ^ TAB) + LOW;
+            let not_feed = (word ^ FEED) + TO_HIGH_FROM_ONE;
+            let not_tab = (word ^ TAB) + TO_HIGH_FROM_ONE;
             if (!not_delete | !not_control & not_feed & not_tab) & HIGH != 0 {
                 break;
             }
@@ -423,7 +423,7 @@ impl Finder<'_> {
     fn look_alike(&mut self, range: &Range<usize>) -> Option<String> {
         let word = &self.text[range.clone()];
         let foreign = word.chars().filter(|&char| char.is_alphabetic() && !is_latin(char));
-        // Most words beyond ASCII are of letters that look like nothing Latin, and the first tells.
+        // One letter that looks like nothing Latin tells the word, and is mostly among its first.
         if foreign.clone().any(|char| latin_of(char).is_none()) {
             return None;
         }

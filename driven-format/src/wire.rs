@@ -18,8 +18,8 @@ pub trait Record: Copy {
     /// Reads it from the front of `bytes`, which are at least [`SIZE`](Self::SIZE) long.
     fn read(bytes: &[u8]) -> Self;
 
-    /// Reads it at `at` in bytes whose number is known: what is no more than loads and comparisons with constants, and
-    /// few calls where nothing is optimised.
+    /// Reads it at `at`, with at least [`SIZE`](Self::SIZE) bytes from there on. No slice is taken: that is a chain of
+    /// calls where nothing is optimised.
     fn read_at<const N: usize>(bytes: &[u8; N], at: usize) -> Self;
 
     /// Writes it to the front of `out`, which is at least [`SIZE`](Self::SIZE) long.

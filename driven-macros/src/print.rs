@@ -162,7 +162,8 @@ fn names(tables: &Tables<'_>) -> Result<String, String> {
     Ok(text)
 }
 
-/// The name of a variant. In upper case: a name without the `unsafe` of its folder is what lints warn of.
+/// The name of a variant. In upper case: Clippy warns where `unsafe__x` is used as another name
+/// (`unsafe_removed_from_name`).
 fn join(path: &[String]) -> String {
     let mut joined = String::new();
     for part in path {

@@ -109,10 +109,10 @@ pub mod updates;
 /// - `cap_lints = "warn"`: hidden text in a ready-made pack (`file`) is let stand; without it that is an error.
 ///
 /// # Compile time
-/// The macro proves the pack whenever its crate is compiled, and Cargo builds macros unoptimised. For a pack of a hundred
-/// kilobytes or two that is lost beside what rustc does. One of megabytes is better a crate of its own, with the macro as
-/// all of its `lib.rs`: programs then depend upon that, name its rules as they would name their own, and are compiled
-/// without it.
+/// The macro proves the pack whenever its crate is compiled, unoptimised unless `[profile.dev.build-override]` in
+/// `Cargo.toml` gives an `opt-level`. For a pack of a hundred kilobytes or two that is lost beside what rustc does. One of
+/// megabytes is better a crate of its own, with the macro as all of its `lib.rs`: programs then depend upon that, name its
+/// rules as they would name their own, and when they are edited it is not compiled again.
 /// ```ignore
 /// // house-rules/src/lib.rs
 /// driven::include_rules!(pub mod rules, file = "house.drv", trust = "house.root");

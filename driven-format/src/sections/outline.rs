@@ -114,7 +114,7 @@ pub(crate) fn check(records: Table<'_, OutlineRecord>, bytes: &[u8], is_ascii: b
     let (mut at, mut furthest, mut strange, mut cut) = (0_u64, 0_u64, 0_u8, false);
     // The first byte of a character is no continuation byte; nor may the body end within one.
     let cuts = |at: u64| bytes.get(at as usize).is_some_and(|&byte| byte & 0xC0 == 0x80);
-    let (records, _) = records.bytes().as_chunks();
+    let (records, _) = records.bytes().as_chunks::<{ OutlineRecord::SIZE }>();
     for record in records {
         let word = u64::from_le_bytes(*record);
         let (gap, len, tag) = (word as u32, (word >> 32) as u32 & U24::MAX, (word >> 56) as u8);

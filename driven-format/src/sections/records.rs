@@ -1,6 +1,6 @@
 //! The records of fixed size: manifest, rules, personas, workflows, steps, origins.
 //!
-//! Tables of them are cast in place. What each field means, and which values it
+//! Tables of them are read in place. What each field means, and which values it
 //! may have, is `docs/FORMAT.md`; the checks are in `tables.rs`, the writer in
 //! `builder.rs`.
 

@@ -288,11 +288,12 @@ impl<'a> RuleHead<'a> {
         Ok(text)
     }
 
-    /// Proves that the body is text and that no range of the outline cuts it. Most bodies are ASCII, which is text and has no
-    /// character that a range could cut; the others are soon found not to be.
+    /// Proves that the body is text and that no range of the outline cuts it.
+    ///
+    /// Most bodies are ASCII, which is text and has no character that a range could cut. That is asked where `simd` says
+    /// that this crate is made for speed; elsewhere it may be unoptimised, `is_ascii` with it, and `core` comes compiled.
     #[inline]
     pub(super) fn check_text(&self, bytes: &[u8]) -> Result<(), Error> {
-        // Where UTF-8 is proved by the library that comes compiled, that is as fast as this, and unoptimised this is not.
         let is_ascii = cfg!(feature = "simd") && bytes.is_ascii();
         if !is_ascii {
             utf8(bytes, "bodies")?;

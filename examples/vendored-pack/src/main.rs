@@ -1,4 +1,4 @@
-//! The program: it names rules of the library, and one that is gone does not compile.
+//! The program names rules of the library; if one of them is gone, it does not compile.
 
 use vendored_pack::platform;
 
