@@ -192,7 +192,10 @@ fn misused(err: &clap::Error, json: bool) -> ExitCode {
     }
     if json {
         let text = err.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        // What clap lists below its message, such as arguments that lack, ends with an empty line.
+        let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let message = lines.join(" ");
+        let message = message.trim_start_matches("error: ");
         let hint = "see `driven --help`";
         Output::new(true)
             .value(&serde_json::json!({ "error": { "code": "usage", "message": message, "hint": hint } }));

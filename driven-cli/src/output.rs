@@ -10,7 +10,11 @@ use crate::{Exit, Failure, Outcome};
 
 /// So many rules, in words.
 pub(crate) fn rules(count: usize) -> String {
-    if count == 1 { "1 rule".into() } else { format!("{count} rules") }
+    counted(count, "rule")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Where a command prints to, and how.
@@ -117,7 +121,7 @@ impl Output {
 /// How many errors and warnings there are, in words.
 pub(crate) fn count(report: &Report) -> String {
     let of = |level| report.findings().iter().filter(|finding| finding.level() == level).count();
-    format!("{} errors, {} warnings", of(Level::Deny), of(Level::Warn))
+    format!("{}, {}", counted(of(Level::Deny), "error"), counted(of(Level::Warn), "warning"))
 }
 
 pub(crate) fn findings_json(report: &Report) -> Value {

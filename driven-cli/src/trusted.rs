@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use driven::trust::{Judged, Policy, RootChain, SignedTimestamp, TrustStore};
+use driven::trust::{Judged, Policy, RootChain, SignedTimestamp, Story, TrustStore};
 use driven::{Pack, PublicKey};
 use driven_build::{PROJECT_FILE, ProjectSettings, TrustSettings};
 
@@ -176,6 +176,21 @@ impl Asked {
             None => Ok(Judged { story: pack.story(&policy), is_first_use: false }),
         }
     }
+
+    /// Why a pack is not taken, with the file in front that is to blame: the root and the timestamp are files too.
+    pub(crate) fn fault(&self, story: &Story, pack: &Path) -> Option<Failure> {
+        let failure = Failure::from(story.fault()?.clone());
+        let check = story.steps().last().map_or("", |step| step.check);
+        let (file, newer) = match (check.as_bytes().first(), &self.timestamp_file) {
+            (Some(b'R' | b'S'), _) => {
+                (&*self.by_file, "fetch a newer root file, and take it with `driven trust update`")
+            }
+            (Some(b'T'), Some(file)) => (&**file, "fetch a newer timestamp"),
+            _ => (pack, "fetch a newer pack"),
+        };
+        let failure = if failure.code == "expired" { failure.hint(newer) } else { failure };
+        Some(failure.in_file(file))
+    }
 }
 
 /// The project may be somebody else's, and what is no file could be waited for without end.
@@ -238,8 +253,7 @@ pub(crate) fn is_asked(root: &Path) -> Result<bool, Failure> {
 pub(crate) fn admit(pack: Pack<'_>, shown: &Path, root: &Path, output: &mut Output) -> Result<(), Failure> {
     let Some(asked) = Asked::of_project(root)? else { return Ok(()) };
     let told = asked.judge(pack)?;
-    if let Some(fault) = told.story.fault() {
-        let failure = Failure::from(fault.clone()).in_file(shown);
+    if let Some(failure) = asked.fault(&told.story, shown) {
         return Err(Failure {
             message: format!("{}, as [trust] in {PROJECT_FILE} asks", failure.message),
             ..failure

@@ -78,11 +78,11 @@ impl Verify {
         }
         let pack = Pack::open(&bytes).map_err(|err| Failure::from(err).in_file(&self.file))?;
         let Judged { story, is_first_use } = asked.judge(pack)?;
-        if let Some(fault) = story.fault() {
+        if let Some(failure) = asked.fault(&story, &self.file) {
             if !output.is_json() {
                 output.line(shown(&story).trim_end());
             }
-            return Err(Failure::from(fault.clone()).in_file(&self.file));
+            return Err(failure);
         }
         // Time does not count here: that what is read alone is what is read whole is known from every digest, which the story
         // of who keeps no state leaves out.
@@ -126,6 +126,7 @@ impl Verify {
         Ok(Asked {
             name: self.name.clone().or(asked.name),
             timestamp: given.or(asked.timestamp),
+            timestamp_file: self.timestamp.clone().or(asked.timestamp_file),
             state: self.state.clone().or(asked.state),
             accept_version: self.accept_version,
             allow_capped: self.allow_capped || asked.allow_capped,

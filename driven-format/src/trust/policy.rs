@@ -287,7 +287,11 @@ impl<'t> Policy<'t> {
         if failed == Some(ErrorKind::Unsigned) {
             return story.tell("P2", by);
         }
-        story.tell("P2", Ok((Held::Yes, format!("has {} signatures", signatures.len()))));
+        let has = match signatures.len() {
+            1 => "has 1 signature".into(),
+            count => format!("has {count} signatures"),
+        };
+        story.tell("P2", Ok((Held::Yes, has)));
         if failed == Some(ErrorKind::Signature) {
             return story.tell("P3", by);
         }

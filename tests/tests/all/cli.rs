@@ -201,7 +201,7 @@ fn a_security_finding_that_was_let_through_leaves_a_mark() {
 fn strict_makes_a_warning_count() {
     let project = Project::new();
     project.write("rules/empty.md", "");
-    project.expect(0, &["validate", "rules"]);
+    assert!(project.expect(0, &["validate", "rules"]).1.ends_with("0 errors, 1 warning\n"));
     project.expect(1, &["validate", "rules", "--strict"]);
     project.write("driven.toml", "[lints]\nempty-body = \"deny\"\n");
     project.expect(1, &["validate"]);
@@ -254,6 +254,13 @@ fn bad_input_is_an_error_with_a_hint_and_no_output() {
     let (_, err) = project.expect(2, &["convert", "bad.json", "-o", "x.drv"]);
     assert!(err.contains("line 2 column"), "{err}");
     project.expect(1, &["validate", "no-such-folder"]);
+}
+
+#[test]
+fn misuse_is_told_whole_to_programs_too() {
+    let error = Project::new().json(2, &["trust", "init"])["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(error["code"] == "usage" && message.contains("<ROOT> <PUB>"), "{message}");
 }
 
 #[test]

@@ -434,8 +434,28 @@ fn a_timestamp_says_what_is_current() {
         project.expect(code, &arguments)
     };
     assert!(verify(0, "2027-01-02").0.contains("ok P9"));
-    assert!(verify(2, "2027-01-08").1.contains("timestamp expired"));
-    assert!(verify(2, "2030-01-31").1.contains("pack expired"));
+    assert!(verify(2, "2030-01-31").1.contains("error: rules.drv: the pack expired"));
+    let (_, err) = verify(2, "2027-01-08");
+    assert!(err.contains("error: rules.stamp: the timestamp expired") && err.contains("a newer timestamp"));
+    let text = fs::read_to_string(project.path("rules.stamp")).unwrap();
+    project.write("rules.stamp", &text.replace("expires 2027-01-08", "expires 2027-01-09"));
+    let (_, err) = verify(2, "2027-01-02");
+    assert!(err.contains("error: rules.stamp: ") && err.contains("does not hold"), "{err}");
+}
+
+#[test]
+fn a_root_that_expired_is_named() {
+    let project = rooted();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let rotate = ["trust", "add", "trust.root", "stamp.pub", "--expires", "2030-01-31"];
+    project.expect(0, &[&rotate[..], &both].concat());
+    project.expect(0, &[&["sign", "rules.drv"][..], &both].concat());
+    let arguments = ["verify", "rules.drv", "--root", "trust.root", "--at", "2030-01-31"];
+    let (_, err) = project.expect(2, &arguments);
+    assert!(
+        err.contains("error: trust.root: root 2 expired") && err.contains("`driven trust update`"),
+        "{err}"
+    );
 }
 
 /// Runs all of these at once, and expects that each ends well.
