@@ -86,7 +86,11 @@ impl Error {
             Cause::Findings(_) | Cause::Setup(_) => "",
             Cause::Io(_, err) => match err.kind() {
                 std::io::ErrorKind::NotFound => "check the path, and that its folder exists",
-                std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                    "check the permissions of the file and its folder"
+                }
+                std::io::ErrorKind::IsADirectory => "give a file, not a folder",
+                std::io::ErrorKind::StorageFull => "make room on the disk; nothing was changed",
                 _ => "check the file and the disk that it is on",
             },
             Cause::Format(err) => err.hint(),

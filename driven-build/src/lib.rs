@@ -60,8 +60,8 @@ pub use settings::{
     Allowance, Approval, PACK_FILE, PROJECT_FILE, ProjectSettings, SyncSettings, TrustSettings,
 };
 #[cfg(feature = "sign")]
-pub use sign::{read_key, sign_pack};
+pub use sign::{holds_key, read_key, sign_pack};
 pub use source::{RuleSource, nfc};
 #[cfg(feature = "watch")]
 pub use watch::{Reload, Watch, watch};
-pub use write::{write_if_changed, write_whole};
+pub use write::{replace_whole, write_if_changed, write_whole};

@@ -36,7 +36,7 @@ impl KeySource {
         if let KeySource::Environment(variable) = self {
             println!("cargo::rerun-if-env-changed={variable}");
         }
-        if let Some(file) = self.file() {
+        if let Some(file) = self.file().filter(|file| !is_key(file)) {
             println!("cargo::rerun-if-changed={}", file.display());
         }
     }
@@ -62,6 +62,17 @@ pub fn read_key(file: &Path) -> Result<SecretKey> {
     Ok(key)
 }
 
+/// Whether a key was given in place of its file's path, as it happens with variables; it is shown nowhere.
+fn is_key(path: &Path) -> bool {
+    holds_key(&path.as_os_str().to_string_lossy())
+}
+
+/// Whether a text is a private key, in PEM or its base64 alone.
+pub fn holds_key(text: &str) -> bool {
+    // What PKCS#8 begins with for Ed25519, as `SecretKey` writes it.
+    text.contains("-----BEGIN") && text.contains("PRIVATE KEY") || text.contains("MC4CAQAwBQYDK2Vw")
+}
+
 #[cfg(unix)]
 fn refuse_open(file: &Path, opened: &fs::File) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -85,6 +96,11 @@ fn refuse_open(_: &Path, _: &fs::File) -> Result<()> {
 
 /// Reads a key, and gives the file as well.
 fn open_key(file: &Path) -> Result<(SecretKey, fs::File)> {
+    if is_key(file) {
+        let text =
+            "this is a private key itself: expected the path of a file that only you may read (mode 600)";
+        return Err(Error::setup(text));
+    }
     let opened = fs::File::open(file).map_err(|err| Error::io(file, err))?;
     // All at once: what grows leaves copies behind.
     let mut pem = Zeroizing::new(Vec::with_capacity(MAX_KEY as usize + 1));

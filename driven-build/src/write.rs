@@ -28,13 +28,20 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 /// # Errors
 /// What the file system says; `path` then has what it had before.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = regular_target(path)?;
-    let beside = unused_beside(&target);
-    let keep = |file: &fs::File| match fs::metadata(&target) {
+    replace_whole(&regular_target(path)?, bytes)
+}
+
+/// Writes `bytes` to `path` as [`write_whole`]; a link there is replaced and not followed.
+///
+/// # Errors
+/// What the file system says; `path` then has what it had before.
+pub fn replace_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = unused_beside(path);
+    let keep = |file: &fs::File| match fs::metadata(path) {
         Ok(old) => file.set_permissions(old.permissions()),
         Err(_) => Ok(()),
     };
-    let written = write_new(&beside, bytes, keep).and_then(|()| fs::rename(&beside, &target));
+    let written = write_new(&beside, bytes, keep).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         // Nothing more can be done about the file beside it than to try.
         let _ = fs::remove_file(&beside);

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use driven::PackBuf;
 use driven_build::write_if_changed;
+use driven_format::Tables;
 use driven_format::patch::PATCH_MAGIC;
+use driven_format::trust::{KeyId, attach};
 
 use crate::Failure;
 use crate::output::Output;
@@ -99,8 +101,18 @@ pub(crate) fn read_patch(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> 
 /// The longest detached signatures, in bytes: 64 of them, and more than that.
 const MAX_DETACHED: u64 = 64 * 1024;
 
+/// Puts detached signatures into a pack.
+pub(crate) fn attach_file(pack: &[u8], file: &Path) -> Result<Vec<u8>, Failure> {
+    let detached = read_detached(file)?;
+    attach(&Tables::check(pack)?, &detached).map_err(|err| {
+        let failure = Failure::from(err).in_file(file);
+        let is_broken = failure.code.starts_with("pack-");
+        if is_broken { failure.hint("fetch the signatures again: this file is damaged") } else { failure }
+    })
+}
+
 /// Reads detached signatures.
-pub(crate) fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_DETACHED).read_to_end(&mut bytes));
     read.map_err(|err| Failure::io(path, &err))?;
@@ -138,14 +150,31 @@ pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a pack without signatures, and says so where there was one with.
-pub(crate) fn write_unsigned(path: &Path, pack: &[u8], output: &mut Output) -> Result<(), Failure> {
-    let was_signed = path.is_file() && PackBuf::open(path).is_ok_and(|there| there.as_pack().is_signed());
+/// Writes a pack that was made anew, and says whose signatures were there and are not in this one.
+pub(crate) fn write_built(path: &Path, pack: &[u8], output: &mut Output) -> Result<(), Failure> {
+    let there = if path.is_file() { PackBuf::open(path).ok() } else { None };
+    let was_signed_by = there.map_or(Vec::new(), |there| signers(there.as_pack().as_bytes()));
     write(path, pack, &Kind::Pack)?;
-    if was_signed {
-        output.note("the pack that was there was signed, and this one is not: `driven sign` signs it");
+    let is_signed_by = signers(pack);
+    let gone: Vec<String> =
+        was_signed_by.iter().filter(|id| !is_signed_by.contains(id)).map(KeyId::to_string).collect();
+    match (gone.is_empty(), is_signed_by.is_empty()) {
+        (true, _) => {}
+        (_, true) => {
+            output.note("the pack that was there was signed, and this one is not: `driven sign` signs it");
+        }
+        _ => output.note(&format!(
+            "the pack that was there was signed by {} too, and this one is not: have it signed again",
+            gone.join(", ")
+        )),
     }
     Ok(())
+}
+
+/// The keys that signed a pack.
+fn signers(pack: &[u8]) -> Vec<KeyId> {
+    let tables = Tables::check(pack);
+    tables.map_or(Vec::new(), |tables| tables.signatures().iter().map(|one| KeyId(one.key_id)).collect())
 }
 
 /// Writes a file whole, where [`may_write`] allows it.

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use driven::{Capabilities, Capability, PublicKey};
-use driven_build::read_key;
+use driven_build::{holds_key, read_key};
 use driven_format::trust::{RootChain, SecretKey, parse_time, read_signature, render_time};
 
 use crate::Failure;
@@ -31,7 +31,14 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let len = fs::metadata(path).map_or(0, |found| found.len()).min(MAX_TEXT);
     let mut text = String::with_capacity(len as usize + 1);
     let read = File::open(path).and_then(|file| file.take(MAX_TEXT).read_to_string(&mut text));
-    read.map(|_| text).map_err(|err| Failure::io(path, &err))
+    read.map(|_| text).map_err(|err| match err.kind() {
+        ErrorKind::InvalidData => Failure::new(
+            "text",
+            format!("{}: it is no text; expected a key, a root or a timestamp", path.display()),
+        )
+        .hint("name another file"),
+        _ => Failure::io(path, &err),
+    })
 }
 
 /// Reads a public key, in whatever form.
@@ -41,7 +48,17 @@ pub(crate) fn read_public(path: &Path) -> Result<PublicKey, Failure> {
 
 /// Reads a root file and proves it.
 pub(crate) fn read_root(path: &Path) -> Result<RootChain, Failure> {
-    RootChain::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
+    RootChain::read(&read_text(path)?).map_err(|err| of_root(err).in_file(path))
+}
+
+/// Why a root is not taken; signatures that lack are made by another command than those of packs.
+pub(crate) fn of_root(err: driven_format::Error) -> Failure {
+    let failure = Failure::from(err);
+    match failure.code {
+        "unsigned" | "too-few-keys" | "unknown-key" => failure
+            .hint("a root is signed with `driven trust sign`, or take a copy that was, from whom you trust"),
+        _ => failure,
+    }
 }
 
 /// Who signs: key files, and a command that has a key of its own.
@@ -98,6 +115,13 @@ impl SignerArguments {
             return self.named();
         }
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        for name in [KEY_VARIABLE, COMMAND_VARIABLE, PUBLIC_VARIABLE] {
+            if variable(name).is_some_and(|value| holds_key(&value.to_string_lossy())) {
+                return Err(Failure::new("usage", format!("{name} is a private key itself")).hint(format!(
+                    "write it to a file that only you may read, and set {KEY_VARIABLE} to the path"
+                )));
+            }
+        }
         if let Some(file) = variable(KEY_VARIABLE) {
             let key = read_key(Path::new(&file))?;
             return Ok(vec![Signer::Key(key)]);
@@ -151,22 +175,30 @@ impl Signer {
         }
     }
 
-    /// The signature over `message`; whether it holds is for whoever takes it.
+    /// The signature over `message`; one that a command made holds.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
-        let (words, profile) = match self {
+        let (words, profile, public) = match self {
             Signer::Key(key) => return Ok(key.sign(message)),
-            Signer::Command { words, profile, .. } => (words, profile),
+            Signer::Command { words, profile, public } => (words, profile, public),
         };
         let shown = words[0].to_string_lossy();
         let printed = confine::run_program(profile, words, message).map_err(|failure| Failure {
             message: format!("key command `{shown}`: {}", failure.message),
             ..failure
         })?;
-        read_signature(&printed).ok_or_else(|| {
+        let signature = read_signature(&printed).ok_or_else(|| {
             let message = format!("key command `{shown}`: it printed {} bytes and no signature", printed.len());
             Failure::new("key-command", message)
                 .hint("expected 64 bytes, or these in hex or base64; it may need `--key-command-may net` or `fs-write`")
-        })
+        })?;
+        if public.verify(message, &signature) {
+            return Ok(signature);
+        }
+        let id = public.id();
+        let message =
+            format!("key command `{shown}`: what it printed is no signature by {id} of what it was given");
+        Err(Failure::new("key-command", message)
+            .hint("check that `--public-key` is of the key that it signs with, and that it signs all bytes, unhashed"))
     }
 }
 
@@ -197,5 +229,10 @@ pub(crate) fn time(text: &str) -> Result<u64, String> {
 
 /// When something ends to hold: a time, or `never`, which is 0.
 pub(crate) fn expiry(text: &str) -> Result<u64, String> {
-    if text == "never" { Ok(0) } else { time(text) }
+    match time(text) {
+        _ if text == "never" => Ok(0),
+        // It would be written as what never ends.
+        Ok(0) => Err("expected a date after 1970-01-01, or `never`".into()),
+        read => read,
+    }
 }

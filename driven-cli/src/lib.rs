@@ -9,6 +9,7 @@ mod commands;
 mod confine;
 mod fetching;
 mod files;
+mod gate;
 mod keys;
 mod output;
 mod ready_made;
@@ -20,6 +21,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use driven_build::holds_key;
 
 use crate::commands::Command;
 use crate::confine::Becomes;
@@ -75,7 +77,10 @@ impl Failure {
     fn io(path: &std::path::Path, err: &std::io::Error) -> Self {
         let hint = match err.kind() {
             std::io::ErrorKind::NotFound => "check the path, and that its folder exists",
-            std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                "check the permissions of the file and its folder"
+            }
+            std::io::ErrorKind::StorageFull => "make room on the disk; nothing was changed",
             std::io::ErrorKind::IsADirectory => "give a file, not a folder",
             _ => "check the file and the disk that it is on",
         };
@@ -135,6 +140,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(arguments: &[OsString], is_confined: bool) -> ExitCode {
+    // What clap does not understand it shows.
+    if arguments.iter().any(|argument| holds_key(&argument.to_string_lossy())) {
+        let mut output = Output::new(arguments.iter().any(|argument| argument == "--json"));
+        let failure = Failure::new("usage", "an argument is a private key itself")
+            .hint("write it to a file that only you may read, and give the path; others on this machine can see arguments");
+        return ended(Err(failure), &mut output);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(err) => return misused(&err, arguments.iter().any(|argument| argument == "--json")),

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use driven::trust::{Judged, Policy, RootChain, SignedTimestamp, Story, TrustStore};
-use driven::{Pack, PublicKey};
-use driven_build::{PROJECT_FILE, ProjectSettings, TrustSettings};
+use driven::{Pack, PublicKey, durable};
+use driven_build::{PROJECT_FILE, ProjectSettings, TrustSettings, printable, replace_whole};
 
 use crate::Failure;
+use crate::files::{self, Kind};
 use crate::keys::{now, read_public, read_root, read_text};
 use crate::output::Output;
 
@@ -41,10 +42,32 @@ pub(crate) struct Asked {
     /// Where the timestamp that is asked for is kept.
     pub(crate) timestamp_file: Option<PathBuf>,
     pub(crate) state: Option<PathBuf>,
+    /// The project that names the files which are written to, and what it calls them.
+    pub(crate) project: Option<Project>,
     pub(crate) accept_version: Option<u64>,
     pub(crate) allow_capped: bool,
     /// In seconds since 1970.
     pub(crate) now: u64,
+}
+
+/// What a project, which may be somebody else's, has written to.
+#[derive(Clone)]
+pub(crate) struct Project {
+    root: PathBuf,
+    state: Option<String>,
+    timestamp: Option<String>,
+}
+
+impl Project {
+    /// The files of the state and of the timestamp, as long as they lie in the project.
+    fn files(&self) -> Result<[Option<PathBuf>; 2], Failure> {
+        let file = |what, file: &Option<String>| -> Result<_, Failure> {
+            let file = file.as_ref().map(|file| written_in(&self.root, what, file)).transpose()?;
+            file.as_deref().map_or(Ok(()), refuse_pipe)?;
+            Ok(file)
+        };
+        Ok([file("state", &self.state)?, file("timestamp", &self.timestamp)?])
+    }
 }
 
 pub(crate) fn read_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
@@ -80,6 +103,7 @@ impl Asked {
             timestamp: None,
             timestamp_file: None,
             state: None,
+            project: None,
             accept_version: None,
             allow_capped: false,
             now: now()?,
@@ -103,11 +127,11 @@ impl Asked {
         let Some((root, trust)) = trust_of(root)? else { return Ok(None) };
         let root = &*root;
         let TrustSettings { key, root: root_file, name, state, timestamp, allow_capped, grant: _ } = trust;
-        let state = state.map(|file| written_in(root, "state", &file)).transpose()?;
-        let timestamp = timestamp.map(|file| written_in(root, "timestamp", &file)).transpose()?;
+        let project = Project { root: root.into(), state, timestamp };
+        let [state, timestamp] = project.files()?;
         let key = key.map(|file| root.join(file));
         let root_file = root_file.map(|file| root.join(file));
-        for file in [&key, &root_file, &state, &timestamp].into_iter().flatten() {
+        for file in [&key, &root_file].into_iter().flatten() {
             refuse_pipe(file)?;
         }
         let asked = match (key, root_file) {
@@ -118,7 +142,16 @@ impl Asked {
             }
         };
         let kept = timestamp.as_ref().map_or(Ok(None), |file| timestamp_in(file))?;
-        Ok(Some(Asked { name, timestamp: kept, timestamp_file: timestamp, state, allow_capped, ..asked }))
+        let project = Some(project);
+        Ok(Some(Asked {
+            name,
+            timestamp: kept,
+            timestamp_file: timestamp,
+            state,
+            project,
+            allow_capped,
+            ..asked
+        }))
     }
 
     /// Goes by what the file says now, at this time: a key may have been revoked since. A root only walks on, so that an
@@ -168,28 +201,104 @@ impl Asked {
         }
     }
 
-    /// Judges a pack, and writes down what is seen where a state is kept; whether it holds is in the story.
-    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Judged, driven::Error> {
+    /// Judges the pack from `shown`, and writes down what is seen where a state is kept; whether it holds is in the story.
+    pub(crate) fn judge(&self, pack: Pack<'_>, shown: &Path) -> Result<Judged, Failure> {
         let policy = self.policy();
         match &self.state {
-            Some(state) => TrustStore::new(state).judge(pack, &policy),
+            Some(state) => TrustStore::new(state).judge(pack, &policy).map_err(|err| {
+                let failure = Failure::from(err);
+                // One without a name can't be kept in mind.
+                if failure.code == "wrong-pack" { failure.in_file(shown) } else { failure }
+            }),
             None => Ok(Judged { story: pack.story(&policy), is_first_use: false }),
         }
     }
 
+    /// Judges a pack, and writes nothing down.
+    pub(crate) fn look(&self, pack: Pack<'_>) -> Result<Judged, Failure> {
+        let policy = self.policy();
+        let story = match &self.state {
+            Some(state) => TrustStore::new(state).look(pack, &policy)?,
+            None => pack.story(&policy),
+        };
+        Ok(Judged { story, is_first_use: false })
+    }
+
+    /// What is written to still lies in the project that names it: links and pipes may have come meanwhile.
+    pub(crate) fn check_files(&self) -> Result<(), Failure> {
+        self.project.as_ref().map_or(Ok(()), |project| project.files().map(|_| ()))
+    }
+
+    /// Whether the root forgets what was seen of a pack's timestamps (R8).
+    pub(crate) fn forgets_timestamps(&self, pack: &str) -> Result<bool, Failure> {
+        match (&self.state, &self.by) {
+            (Some(state), By::Root(root)) => Ok(TrustStore::new(state).forgets_timestamps(root, pack)?),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a timestamp is of the root, and signed by keys that count (T2). It may have expired.
+    pub(crate) fn is_signed_by_ours(&self, timestamp: &SignedTimestamp) -> bool {
+        match &self.by {
+            By::Root(root) => {
+                timestamp.timestamp().chain == root.newest().chain() && timestamp.check_signed(root).is_ok()
+            }
+            By::Key(_) => false,
+        }
+    }
+
+    /// The timestamp that is kept, whether it counts or not.
+    pub(crate) fn kept_timestamp(&self, pack: &str) -> Result<Option<SignedTimestamp>, Failure> {
+        let Some(file) = &self.timestamp_file else { return Ok(None) };
+        let kept = first_or_read(file)?;
+        let about = kept.as_ref().map_or(pack, |kept| &kept.timestamp().pack);
+        // It would make room for one of this pack, and an older one of that pack could come then.
+        if about != pack && kept.as_ref().is_some_and(|kept| self.is_signed_by_ours(kept)) {
+            let message =
+                format!("{}: this timestamp is about `{about}`, not about `{pack}`", file.display());
+            return Err(
+                Failure::new("timestamp", printable(&message)).hint("give each pack a file of its own")
+            );
+        }
+        Ok(kept)
+    }
+
+    /// Keeps a timestamp, unless another process kept a newer one meanwhile, which is not forgotten.
+    pub(crate) fn keep_timestamp(
+        &self,
+        timestamp: &SignedTimestamp,
+        is_forgotten: bool,
+    ) -> Result<(), Failure> {
+        let Some(file) = &self.timestamp_file else { return Ok(()) };
+        self.check_files()?;
+        // A link of the user's own is followed, none that a project has.
+        let behind = self.project.is_none().then(|| file.canonicalize().ok()).flatten();
+        let place = behind.as_ref().unwrap_or(file);
+        let _held = place.is_file().then(|| durable::lock_in_place(place)).transpose()?;
+        let there = self.kept_timestamp(&timestamp.timestamp().pack)?;
+        let is_newer = |kept: &SignedTimestamp| {
+            kept.timestamp().issued > timestamp.timestamp().issued && self.is_signed_by_ours(kept)
+        };
+        if there.as_ref() == Some(timestamp) || !is_forgotten && there.as_ref().is_some_and(is_newer) {
+            return Ok(());
+        }
+        files::may_write(place, &Kind::Timestamp)?;
+        replace_whole(place, timestamp.render().as_bytes()).map_err(|err| Failure::io(place, &err))
+    }
+
     /// Why a pack is not taken, with the file in front that is to blame: the root and the timestamp are files too.
-    pub(crate) fn fault(&self, story: &Story, pack: &Path) -> Option<Failure> {
+    pub(crate) fn fault(&self, story: &Story, pack: &Path, timestamp: Option<&Path>) -> Option<Failure> {
         let failure = Failure::from(story.fault()?.clone());
         let check = story.steps().last().map_or("", |step| step.check);
-        let (file, newer) = match (check.as_bytes().first(), &self.timestamp_file) {
+        let (file, newer) = match (check.as_bytes().first(), timestamp) {
             (Some(b'R' | b'S'), _) => {
                 (&*self.by_file, "fetch a newer root file, and take it with `driven trust update`")
             }
-            (Some(b'T'), Some(file)) => (&**file, "fetch a newer timestamp"),
+            (Some(b'T'), Some(file)) => (file, "fetch a newer timestamp"),
             _ => (pack, "fetch a newer pack"),
         };
-        let failure = if failure.code == "expired" { failure.hint(newer) } else { failure };
-        Some(failure.in_file(file))
+        let is_old = failure.code == "expired" || check == "S4" && failure.code == "rolled-back";
+        Some(if is_old { failure.hint(newer) } else { failure }.in_file(file))
     }
 }
 
@@ -252,8 +361,8 @@ pub(crate) fn is_asked(root: &Path) -> Result<bool, Failure> {
 /// Refuses a ready-made pack that is not what `[trust]` of the `driven.toml` in `root` asks for.
 pub(crate) fn admit(pack: Pack<'_>, shown: &Path, root: &Path, output: &mut Output) -> Result<(), Failure> {
     let Some(asked) = Asked::of_project(root)? else { return Ok(()) };
-    let told = asked.judge(pack)?;
-    if let Some(failure) = asked.fault(&told.story, shown) {
+    let told = asked.judge(pack, shown)?;
+    if let Some(failure) = asked.fault(&told.story, shown, asked.timestamp_file.as_deref()) {
         return Err(Failure {
             message: format!("{}, as [trust] in {PROJECT_FILE} asks", failure.message),
             ..failure

@@ -8,7 +8,7 @@ use driven_build::{BuiltFrom, printable, read_key, sign_pack};
 use driven_format::{Tables, file_hash};
 use serde_json::json;
 
-use crate::files::{self, Kind};
+use crate::files;
 use crate::output::{Output, findings_json, rules};
 use crate::source::compile;
 use crate::{Exit, Failure, Outcome};
@@ -78,10 +78,7 @@ impl Build {
             Some(key) => sign_pack(&compiled.pack, key, 0)?,
             None => compiled.pack,
         };
-        match &key {
-            Some(_) => files::write(out, &pack, &Kind::Pack)?,
-            None => files::write_unsigned(out, &pack, output)?,
-        }
+        files::write_built(out, &pack, output)?;
         let tables = Tables::check(&pack)?;
         let (digest, hash) = (tables.root_digest().to_string(), file_hash(&pack).to_string());
         let value = json!({

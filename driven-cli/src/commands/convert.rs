@@ -96,7 +96,7 @@ impl Convert {
         match self.output.extension().and_then(|ending| ending.to_str()) {
             Some("drv") => {
                 let pack = write_pack(set).map_err(|err| Failure::from(err).in_file(&self.input))?;
-                files::write_unsigned(&self.output, &pack, output)?;
+                files::write_built(&self.output, &pack, output)?;
             }
             Some("json") => files::write(&self.output, json_form::to_json(set).as_bytes(), &Kind::Json)?,
             _ => return self.write_folder(set),

@@ -1,6 +1,6 @@
 //! `driven pull`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use driven::updates::{Fetched, Way};
 use driven::{SharedPack, durable};
@@ -44,8 +44,7 @@ impl Pull {
                 (None, None) => return Err(Failure::new("feed", "nothing is here, and nothing was sent")),
             };
             // Also what is here already: its signature may have expired, or its key been revoked.
-            let admitted = gate.admit_told(pack.as_pack(), output);
-            admitted.map_err(|failure| failure.in_file(Path::new(self.fetching.address())))?;
+            gate.admit_told(pack.as_pack(), output)?;
             if fetched.is_none() || self.take(held.as_ref(), pack)? {
                 told(pack, fetched.as_ref(), output);
                 return Ok(Exit::Clean);

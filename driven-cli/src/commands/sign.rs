@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use driven::durable;
-use driven_format::trust::{self, KeyId, add_signature, attach, detach, with_signatures};
+use driven_format::trust::{self, KeyId, add_signature, detach, with_signatures};
 use driven_format::{Tables, file_hash};
 use serde_json::json;
 
@@ -61,9 +61,7 @@ impl Sign {
             signed = with_signatures(&Tables::check(&signed)?, 0, &[])?;
         }
         for file in &self.attach {
-            let detached = files::read_detached(file)?;
-            signed = attach(&Tables::check(&signed)?, &detached)
-                .map_err(|err| Failure::from(err).in_file(file))?;
+            signed = files::attach_file(&signed, file)?;
         }
         if !self.attach.is_empty() {
             output.note("signatures that were attached are not proved here: `driven verify` proves them by a key or a root");

@@ -11,11 +11,12 @@ use driven_build::{printable, write_if_changed};
 use driven_format::trust::{
     Recovery, Revocation, Role, Root, RootChain, RootKey, SignedRoot, SignedTimestamp, Timestamp, render_time,
 };
-use driven_format::{Digest, Tables};
+use driven_format::{Digest, ErrorKind, Tables};
 use serde_json::{Value, json};
 
+use crate::files::{self, Kind};
 use crate::keys::{
-    Signer, SignerArguments, expiry, note_expired, now, read_public, read_root, read_text, time,
+    Signer, SignerArguments, expiry, note_expired, now, of_root, read_public, read_root, read_text, time,
 };
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
@@ -131,7 +132,7 @@ struct Rotate {
 struct Revoke {
     #[command(flatten)]
     change: Change,
-    /// Name, key id or fingerprint of the key
+    /// Name, key id or fingerprint of the key; of one that is not listed any more its file
     #[arg(value_name = "NAME")]
     revoked: String,
     /// Why, in one line
@@ -242,8 +243,16 @@ impl Trust {
             }
             TrustCommand::Revoke(Revoke { change, revoked, reason, settings }) => {
                 let mut root = change.open(output)?;
-                let at = find(&root, &revoked)?;
-                let fingerprint = root.keys.remove(at).key.fingerprint();
+                // One that was taken out before may turn out to be stolen.
+                let fingerprint = if listed(&root, &revoked).is_empty() && Path::new(&revoked).is_file() {
+                    take_out(&mut root, Path::new(&revoked))?
+                } else {
+                    let at = find(&root, &revoked).map_err(|failure| {
+                        let hint = format!("{}; one that is not listed is revoked by its file", failure.hint);
+                        failure.hint(hint)
+                    })?;
+                    root.keys.remove(at).key.fingerprint()
+                };
                 root.revoked.push(Revocation { fingerprint, reason });
                 change.write(root, &settings, output)
             }
@@ -300,7 +309,7 @@ impl TrustCommand {
 
 /// Reads a change that waits, or a part of its signatures.
 fn read_waiting(path: &Path) -> Result<SignedRoot, Failure> {
-    SignedRoot::read(&read_text(path)?).map_err(|err| Failure::from(err).in_file(path))
+    SignedRoot::read(&read_text(path)?).map_err(|err| of_root(err).in_file(path))
 }
 
 /// Locks a root against other changes; where there is none yet, its first version that waits.
@@ -352,12 +361,18 @@ fn with_fingerprint(line: &str, keys: &[RootKey]) -> String {
     }
 }
 
-/// The key with a name, a key id or a fingerprint.
-fn find(root: &Root, name: &str) -> Result<usize, Failure> {
-    let is = |one: &RootKey| {
-        one.name == name || one.key.id().to_string() == name || one.key.fingerprint().to_string() == name
+/// The keys with a key id or a fingerprint, or else with a name: one may be called as the id of another reads.
+fn listed(root: &Root, name: &str) -> Vec<usize> {
+    let all = |is: &dyn Fn(&RootKey) -> bool| -> Vec<usize> {
+        (0..root.keys.len()).filter(|&at| is(&root.keys[at])).collect()
     };
-    let found: Vec<usize> = (0..root.keys.len()).filter(|&at| is(&root.keys[at])).collect();
+    let by_id = all(&|one| one.key.id().to_string() == name || one.key.fingerprint().to_string() == name);
+    if by_id.is_empty() { all(&|one| one.name == name) } else { by_id }
+}
+
+/// The one key that is so called.
+fn find(root: &Root, name: &str) -> Result<usize, Failure> {
+    let found = listed(root, name);
     match found[..] {
         [at] => Ok(at),
         [] => {
@@ -367,6 +382,18 @@ fn find(root: &Root, name: &str) -> Result<usize, Failure> {
         }
         _ => Err(Failure::new("no-key", format!("several keys are named `{name}`")).hint("give the key id")),
     }
+}
+
+/// The fingerprint of the key in a file, which is listed no more.
+fn take_out(root: &mut Root, file: &Path) -> Result<Digest, Failure> {
+    let key = read_public(file)?;
+    root.keys.retain(|one| one.key != key);
+    let fingerprint = key.fingerprint();
+    if root.revoked.iter().any(|one| one.fingerprint == fingerprint) {
+        return Err(Failure::new("revoked", format!("{}: this key is revoked already", file.display()))
+            .hint("`driven trust show` shows what a root says"));
+    }
+    Ok(fingerprint)
 }
 
 impl Settings {
@@ -453,10 +480,29 @@ impl Change {
         self.finish(waiting, &self.signers.named()?, output)
     }
 
+    /// A copy has no signature by a listed key that does not hold: the file that brings it is to blame.
+    fn refuse_wrong(&self, copy: &SignedRoot, file: &Path) -> Result<(), Failure> {
+        let mut keys = copy.root().keys.clone();
+        if copy.root().version > 1 {
+            keys.extend_from_slice(&read_root(&self.root)?.newest().root().keys);
+        }
+        for one in copy.signatures() {
+            let key = keys.iter().find(|listed| listed.key.id() == one.key);
+            if key.is_some_and(|listed| !listed.key.verify(copy.signed_bytes(), &one.signature)) {
+                let message = format!("{}: the signature by {} does not hold", file.display(), one.key);
+                return Err(Failure::new("wrong-signature", message)
+                    .hint("have that copy signed again, by `driven trust sign`"));
+            }
+        }
+        Ok(())
+    }
+
     /// Signs what waits; lets it join the chain once enough have.
     fn finish(&self, mut waiting: SignedRoot, signers: &[Signer], output: &mut Output) -> Outcome {
         for file in &self.merge {
-            waiting.merge(&read_waiting(file)?).map_err(|err| Failure::from(err).in_file(file))?;
+            let copy = read_waiting(file)?;
+            waiting.merge(&copy).map_err(|err| Failure::from(err).in_file(file))?;
+            self.refuse_wrong(&copy, file)?;
         }
         self.tell(&waiting, output)?;
         for signer in signers {
@@ -511,8 +557,8 @@ impl Update {
     fn run(&self, output: &mut Output) -> Outcome {
         let mut chain = read_root(&self.root)?;
         let newer = RootChain::read_part(&read_text(&self.newer)?)
-            .map_err(|err| Failure::from(err).in_file(&self.newer))?;
-        let steps = chain.advance(&newer).map_err(|err| Failure::from(err).in_file(&self.newer))?;
+            .map_err(|err| of_root(err).in_file(&self.newer))?;
+        let steps = chain.advance(&newer).map_err(|err| of_root(err).in_file(&self.newer))?;
         write_if_changed(&self.root, chain.render().as_bytes())
             .map_err(|err| Failure::io(&self.root, &err))?;
         let version = chain.newest().root().version;
@@ -536,6 +582,10 @@ impl Stamp {
         }
         let tables = Tables::check(pack.as_pack().as_bytes())?;
         let manifest = tables.manifest();
+        if manifest.name().is_empty() {
+            return Err(Failure::new("wrong-pack", format!("{}: the pack has no name", self.pack.display()))
+                .hint("give it one in `pack.toml`, and build it again"));
+        }
         let timestamp = Timestamp {
             chain: chain.newest().chain(),
             version: manifest.version(),
@@ -557,10 +607,10 @@ impl Stamp {
         if timestamp.issued > now + DAY {
             output.note("warning: it is dated more than a day ahead, and refused until a day before");
         }
-        if let Err(err) = signed.check_signed(&chain) {
-            output.note(&format!("warning: it does not count yet: {err}"));
-        }
-        crate::files::write(&self.output, signed.render().as_bytes(), &crate::files::Kind::Timestamp)?;
+        // Who signs the same meanwhile adds to what this writes.
+        let _held = self.output.is_file().then(|| durable::lock_in_place(&self.output)).transpose()?;
+        self.beside_what_is_there(&mut signed, &chain, now, output)?;
+        files::write(&self.output, signed.render().as_bytes(), &Kind::Timestamp)?;
         let until = render_time(timestamp.expires);
         let value = json!({ "path": self.output.to_string_lossy(), "pack": timestamp.pack,
             "version": timestamp.version, "expires": until });
@@ -573,6 +623,50 @@ impl Stamp {
             )
         });
         Ok(Exit::Clean)
+    }
+}
+
+impl Stamp {
+    /// Takes up the signatures of a copy that lies where this goes: others sign in other places. One that counts does not
+    /// make room for one that does not.
+    fn beside_what_is_there(
+        &self,
+        signed: &mut SignedTimestamp,
+        chain: &RootChain,
+        now: u64,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        files::may_write(&self.output, &Kind::Timestamp)?;
+        let there = if self.output.is_file() { Some(read_text(&self.output)?) } else { None };
+        // What can't be read is no copy of this one, and nobody goes by it; one that somebody bent spoils this one too.
+        let is_good = |there: &SignedTimestamp| {
+            !there.check_signed(chain).is_err_and(|err| err.kind() == ErrorKind::Signature)
+        };
+        let there = there.and_then(|text| SignedTimestamp::read(&text).ok()).filter(is_good);
+        let is_copy = there.as_ref().is_some_and(|there| there.signed_bytes() == signed.signed_bytes());
+        let there =
+            if is_copy { there.map(|there| signed.merge(&there)).transpose()?.and(None) } else { there };
+        let Err(err) = signed.check_signed(chain) else { return Ok(()) };
+        let counts = |there: &SignedTimestamp| {
+            let said = there.timestamp();
+            said.chain == chain.newest().chain() && now < said.expires && there.check_signed(chain).is_ok()
+        };
+        if there.as_ref().is_some_and(counts) {
+            let message = format!(
+                "{}: the timestamp there counts, and this one would not: {err}",
+                self.output.display()
+            );
+            return Err(Failure::new("timestamp", message)
+                .hint("write it to another file with `-o`, or sign by the keys that lack"));
+        }
+        output.note(&format!("warning: it does not count yet: {err}"));
+        if there.is_some() {
+            output.note("the timestamp that was there said something else; its signatures are gone with it");
+        }
+        if matches!(err.code(), "too-few-keys") {
+            output.note("whoever has one of these keys runs the same with `--issued`, `--expires` and `-o` as here, which adds it");
+        }
+        Ok(())
     }
 }
 

@@ -9,7 +9,8 @@ use driven::updates::{Pulled, Stop};
 use serde_json::json;
 
 use super::pull::word;
-use crate::fetching::{Fetching, Gate};
+use crate::fetching::Fetching;
+use crate::gate::Gate;
 use crate::keys::now;
 use crate::output::Output;
 use crate::{Exit, Failure, Outcome};
@@ -93,10 +94,11 @@ impl Updates {
             }
             // What is here was let in once: since then it may have expired, or a timestamp that names it.
             Ok(None) => match gate.judge(store.load().pack()) {
-                Ok(_) => refused = None,
+                Ok(()) => refused = None,
                 // A timestamp that can't be had just now says nothing about what is here.
-                Err(err) if err.code() == "unreachable" || refused.as_ref() == Some(&err.to_string()) => {}
-                Err(err) => refused = Some(note_refused(output, err.to_string())),
+                Err(failure)
+                    if failure.code == "unreachable" || refused.as_ref() == Some(&failure.message) => {}
+                Err(failure) => refused = Some(note_refused(output, failure.message)),
             },
             Err(err) if failed.as_ref() == Some(&err.to_string()) => {}
             Err(err) => {

@@ -6,7 +6,6 @@ use driven::trust::{Held, Judged, Story};
 use driven::{Pack, PackBuf};
 use driven_build::printable;
 use driven_format::Tables;
-use driven_format::trust::attach;
 use serde_json::{Value, json};
 
 use crate::files::{self, Kind};
@@ -72,13 +71,13 @@ impl Verify {
         let asked = self.asked()?;
         let mut bytes = PackBuf::open(&self.file)?.into_vec();
         for file in &self.signatures {
-            let detached = files::read_detached(file)?;
-            bytes =
-                attach(&Tables::check(&bytes)?, &detached).map_err(|err| Failure::from(err).in_file(file))?;
+            bytes = files::attach_file(&bytes, file)?;
         }
         let pack = Pack::open(&bytes).map_err(|err| Failure::from(err).in_file(&self.file))?;
-        let Judged { story, is_first_use } = asked.judge(pack)?;
-        if let Some(failure) = asked.fault(&story, &self.file) {
+        let Judged { story, is_first_use } = asked.judge(pack, &self.file)?;
+        if let Some(failure) =
+            asked.fault(&story, &self.file, self.timestamp.as_deref().or(asked.timestamp_file.as_deref()))
+        {
             if !output.is_json() {
                 output.line(shown(&story).trim_end());
             }
@@ -126,7 +125,6 @@ impl Verify {
         Ok(Asked {
             name: self.name.clone().or(asked.name),
             timestamp: given.or(asked.timestamp),
-            timestamp_file: self.timestamp.clone().or(asked.timestamp_file),
             state: self.state.clone().or(asked.state),
             accept_version: self.accept_version,
             allow_capped: self.allow_capped || asked.allow_capped,

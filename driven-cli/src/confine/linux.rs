@@ -27,6 +27,11 @@ pub(super) fn restrict(profile: &Profile) -> Result<Reach, Failure> {
     // A child does not outlive who would end it in time. Other threads of the parent do not count.
     let death = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     death.map_err(|err| failed("the end of the parent", &err))?;
+    // One that ended before that was asked sends no signal.
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    if parent != Some(profile.parent) {
+        return Err(failed("the parent", &"it has ended"));
+    }
     let mut reached = Vec::new();
     // Where less must do, a layer that fails is one that does nothing.
     if profile.layers.landlock {
@@ -134,8 +139,8 @@ fn refused(profile: &Profile) -> Result<Rules, seccompiler::BackendError> {
     // What a file is called by its owner and its times is written too, and Landlock does not see it.
     if !profile.writes.iter().any(|path| path == Path::new("/")) {
         rules.extend(METADATA.iter().map(|&call| (call, Vec::new())));
-        for request in FLAGS_OF_FILES {
-            ioctl.push(argument_is(1, *request)?);
+        for (kind, reading) in OF_FILES {
+            ioctl.push(request_but(*kind, reading)?);
         }
     }
     rules.insert(libc::SYS_ioctl, ioctl);
@@ -175,6 +180,14 @@ fn refused(profile: &Profile) -> Result<Rules, seccompiler::BackendError> {
 fn argument_is(index: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
     let is = SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
     SeccompRule::new(vec![is])
+}
+
+/// Requests of a kind, which is the second byte of their number, but these.
+fn request_but(kind: u8, fine: &[u64]) -> Result<SeccompRule, seccompiler::BackendError> {
+    let condition = |op, value| SeccompCondition::new(1, SeccompCmpArgLen::Dword, op, value);
+    let of_kind = condition(SeccompCmpOp::MaskedEq(0xFF00), u64::from(kind) << 8);
+    let others = fine.iter().map(|&request| condition(SeccompCmpOp::Ne, request));
+    SeccompRule::new(std::iter::once(of_kind).chain(others).collect::<Result<_, _>>()?)
 }
 
 fn argument_has(index: u8, bits: u64) -> Result<SeccompRule, seccompiler::BackendError> {
@@ -334,11 +347,21 @@ const METADATA: &[i64] = &[
 const TIOCSTI: u64 = 0x5412;
 const TIOCLINUX: u64 = 0x541C;
 
-/// Requests by which flags, attributes and the version of a file are set through a descriptor that may only read it:
-/// `FS_IOC_SETFLAGS` for programs of 64 and of 32 bits, `FS_IOC_FSSETXATTR`, `FS_IOC_SETVERSION` for both,
-/// `FS_IOC_ENABLE_VERITY`, and `FIFREEZE`.
-const FLAGS_OF_FILES: &[u64] =
-    &[0x4008_6602, 0x4004_6602, 0x401C_5820, 0x4008_7602, 0x4004_7602, 0x4080_6685, 0xC004_5877];
+/// Kinds of requests by which flags, versions, keys and volumes of files are set through a descriptor that may only read
+/// them, and those of each kind that do no more than read, or write to where the descriptor may.
+const OF_FILES: &[(u8, &[u64])] = &[
+    // FS_IOC_GETFLAGS for programs of 64 and of 32 bits, FS_IOC_FIEMAP, FS_IOC_MEASURE_VERITY.
+    (b'f', &[0x8008_6601, 0x8004_6601, 0xC020_660B, 0xC004_6686]),
+    // FS_IOC_GETVERSION for both.
+    (b'v', &[0x8008_7601, 0x8004_7601]),
+    // FS_IOC_FSGETXATTR.
+    (b'X', &[0x801C_581F]),
+    // FAT_IOCTL_GET_ATTRIBUTES; and all of f2fs.
+    (b'r', &[0x8004_7210]),
+    (0xF5, &[]),
+    // Of btrfs, and FICLONE and FICLONERANGE.
+    (0x94, &[0x4004_9409, 0x4020_940D]),
+];
 
 const SOCKETS: &[i64] = &[
     libc::SYS_socket,

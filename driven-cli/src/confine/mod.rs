@@ -46,6 +46,8 @@ pub(crate) struct Profile {
     pub(crate) layers: Layers,
     /// Nothing is done when a layer can't be had whole.
     pub(crate) required: bool,
+    /// The process with which the child ends.
+    pub(crate) parent: u32,
 }
 
 /// Which sockets a child may open.
@@ -95,6 +97,7 @@ impl Profile {
             limits: Limits { seconds: 60, memory: 2 << 30, file: 256 << 20 },
             layers: Layers { landlock: true, seccomp: true },
             required: false,
+            parent: std::process::id(),
         }
     }
 
@@ -111,6 +114,7 @@ impl Profile {
             "limits": [self.limits.seconds, self.limits.memory, self.limits.file],
             "layers": [self.layers.landlock, self.layers.seccomp],
             "required": self.required,
+            "parent": self.parent,
         })
     }
 
@@ -134,6 +138,7 @@ impl Profile {
                 seccomp: value["layers"][1].as_bool()?,
             },
             required: value["required"].as_bool()?,
+            parent: value["parent"].as_u64()?.try_into().ok()?,
         })
     }
 }

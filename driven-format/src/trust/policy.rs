@@ -218,8 +218,11 @@ impl<'t> Policy<'t> {
     pub fn note_seen(&self, state: &mut State) {
         let Some(chain) = self.chain.filter(|chain| state.check_root(chain).is_ok()) else { return };
         state.saw_root(chain);
+        let holds = self.now.is_none_or(|now| chain.check_expiry(now).is_ok());
         let good = |one: &&SignedTimestamp| {
-            one.timestamp().chain == chain.newest().chain()
+            // Nobody follows the keys of a root that expired any more.
+            holds
+                && one.timestamp().chain == chain.newest().chain()
                 && one.check_signed(chain).is_ok()
                 && one.check_expiry(self.now).is_ok()
                 && state.check_timestamp(chain, one).is_ok()
@@ -324,7 +327,7 @@ impl<'t> Policy<'t> {
             None => Ok((Held::Passed, format!("is `{shown}`; no name was asked for"))),
             Some(name) if name == found => Ok((Held::Yes, format!("is `{shown}`"))),
             Some(name) => {
-                let text = format!("the pack is `{shown}`, and `{name}` was asked for");
+                let text = format!("the pack is `{shown}`, and `{}` was asked for", name.escape_debug());
                 Err(Error::new(ErrorKind::WrongPack, text))
             }
         }

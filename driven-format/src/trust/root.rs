@@ -331,11 +331,7 @@ impl SignedRoot {
         if self.text != other.text {
             return Err(Error::new(ErrorKind::Root, "these are two versions, not two copies of one"));
         }
-        for &one in &other.signatures {
-            if !self.signatures.iter().any(|own| own.key == one.key) {
-                text::put(&mut self.signatures, one);
-            }
-        }
+        text::merge(&mut self.signatures, &other.signatures);
         Ok(())
     }
 
@@ -502,6 +498,9 @@ impl RootChain {
         let trusted = self.newest();
         let version = trusted.root.version;
         let fault = |text: String| Err(Error::new(ErrorKind::Root, text));
+        if newer.newest().chain() != trusted.chain() {
+            return fault(format!("it is of another chain, {}", newer.newest().chain()));
+        }
         let (first, last) = (newer.roots[0].root.version, newer.newest().root.version);
         if last < version {
             return fault(format!("it ends with root {last}, and root {version} is trusted already"));

@@ -158,9 +158,10 @@ impl State {
     /// One that was issued before, or at the same time and says otherwise.
     pub fn check_timestamp(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<(), Error> {
         let said = timestamp.timestamp();
-        let recovered = |seen: &&Seen| chain.newest().root().recovery(&said.pack, seen.root).is_some();
-        let seen = self.timestamps.get(&(said.chain.0, said.pack.clone())).filter(|seen| !recovered(seen));
-        let Some(seen) = seen else { return Ok(()) };
+        let Some(seen) = self.timestamps.get(&(said.chain.0, said.pack.clone())) else { return Ok(()) };
+        if is_forgotten(seen, chain, &said.pack) {
+            return Ok(());
+        }
         if said.issued < seen.issued {
             let text = format!(
                 "a timestamp issued on {} was seen before this one; if a stolen key made it, a root that says \
@@ -174,6 +175,12 @@ impl State {
             return Err(Error::new(ErrorKind::Equivocation, text));
         }
         Ok(())
+    }
+
+    /// Whether the root forgets the timestamps of a pack that were seen (R8): others may begin again before them.
+    pub fn forgets_timestamps(&self, chain: &RootChain, name: &str) -> bool {
+        let seen = self.timestamps.get(&(chain.newest().chain().0, name.into()));
+        seen.is_some_and(|seen| is_forgotten(seen, chain, name))
     }
 
     /// Writes down the newest root, once [`check_root`](Self::check_root) let it pass.
@@ -221,6 +228,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// R8
+fn is_forgotten(seen: &Seen, chain: &RootChain, name: &str) -> bool {
+    chain.newest().root().recovery(name, seen.root).is_some()
 }
 
 /// Words parted by one space; the last may have more.

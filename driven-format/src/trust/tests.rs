@@ -816,6 +816,39 @@ fn what_is_proved_is_seen_even_when_the_pack_is_refused() {
 }
 
 #[test]
+fn under_a_root_that_expired_no_timestamp_is_seen() {
+    let one = chain();
+    let two = then(&one, |root| root.expires = NOW + 10, &[1, 2]).unwrap();
+    let newest = stamp(&two, &pack(3), NOW + 20);
+    let mut state = State::default();
+    Policy::root(&two).now(NOW + 10).timestamp(&newest).note_seen(&mut state);
+    assert_eq!(state.check_timestamp(&two, &stamp(&two, &pack(3), NOW)), Ok(()));
+    // The root itself is known from then on.
+    assert_eq!(kind(state.check_root(&one)), ErrorKind::RolledBack);
+    Policy::root(&two).now(NOW + 9).timestamp(&newest).note_seen(&mut state);
+    assert_eq!(kind(state.check_timestamp(&two, &stamp(&two, &pack(3), NOW))), ErrorKind::RolledBack);
+}
+
+#[test]
+fn copies_of_a_timestamp_are_merged_and_others_are_not() {
+    let (one, pack) = (chain(), pack(3));
+    let signed = stamp(&one, &pack, NOW);
+    let mut bare = SignedTimestamp::new(signed.timestamp()).unwrap();
+    let other = stamp(&one, &pack, NOW + 1);
+    assert_eq!(kind(bare.merge(&other)), ErrorKind::Timestamp);
+    bare.merge(&signed).unwrap();
+    assert_eq!(bare, signed);
+}
+
+#[test]
+fn a_newer_root_of_another_chain_is_told_as_that() {
+    let mut one = then(&chain(), |_| {}, &[1, 2]).unwrap();
+    let other = Root { expires: NOW, ..first() };
+    let other = RootChain::read(&signed(&other, &[1, 2]).render()).unwrap();
+    assert!(one.advance(&other).unwrap_err().to_string().contains("of another chain"));
+}
+
+#[test]
 fn a_signature_is_read_as_tools_print_it() {
     let made = key(4).sign(b"text");
     let hex = text::hex(&made);

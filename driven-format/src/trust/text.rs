@@ -43,6 +43,17 @@ impl<'t> Lines<'t> {
         if text.len() > MAX_TEXT {
             return Err(Error::new(kind, format!("{what}: longer than {MAX_TEXT} bytes")));
         }
+        if text.is_empty() {
+            return Err(Error::new(kind, format!("{what}: it is empty")));
+        }
+        // What is signed is the bytes: an editor or a checkout that changes them is told of, not guessed at.
+        if text.starts_with('\u{feff}') {
+            return Err(Error::new(kind, format!("{what}: it begins with a byte order mark; expected none")));
+        }
+        if let Some(line) = text.split('\n').position(|line| line.ends_with('\r')) {
+            let text = format!("{what}: line {} ends with CR LF; expected LF alone", line + 1);
+            return Err(Error::new(kind, text));
+        }
         if !text.ends_with('\n') {
             return Err(Error::new(kind, format!("{what}: the last line is cut off")));
         }
@@ -146,6 +157,15 @@ pub(super) fn put(signatures: &mut Vec<TextSignature>, one: TextSignature) {
     signatures.sort_unstable();
 }
 
+/// Adds the signatures of keys that have none yet.
+pub(super) fn merge(signatures: &mut Vec<TextSignature>, others: &[TextSignature]) {
+    for &one in others {
+        if !signatures.iter().any(|own| own.key == one.key) {
+            put(signatures, one);
+        }
+    }
+}
+
 /// Adds a signature of `signed` that was made elsewhere, or renews the key's.
 pub(super) fn add(
     signatures: &mut Vec<TextSignature>,
@@ -232,6 +252,9 @@ mod tests {
         let read = |text: &str| Lines::new("text", ErrorKind::Root, text).map(|_| ());
         assert_eq!(read("a\n"), Ok(()));
         assert!(read("a").unwrap_err().to_string().contains("cut off"));
+        assert!(read("").unwrap_err().to_string().contains("empty"));
+        assert!(read("\u{feff}a\n").unwrap_err().to_string().contains("byte order mark"));
+        assert!(read("a\nb\r\n").unwrap_err().to_string().contains("line 2 ends with CR LF"));
         let mut long = "a".repeat(MAX_TEXT - 1);
         long.push('\n');
         assert_eq!(read(&long), Ok(()));

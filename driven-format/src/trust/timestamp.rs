@@ -111,6 +111,18 @@ impl SignedTimestamp {
         text::add(&mut self.signatures, &self.text, key, signature)
     }
 
+    /// Takes the signatures of a copy that were made elsewhere; those of keys that signed this one stay.
+    ///
+    /// # Errors
+    /// A timestamp that says something else.
+    pub fn merge(&mut self, other: &SignedTimestamp) -> Result<(), Error> {
+        if self.text != other.text {
+            return Err(Error::new(ErrorKind::Timestamp, "these are two timestamps, not two copies of one"));
+        }
+        text::merge(&mut self.signatures, &other.signatures);
+        Ok(())
+    }
+
     /// The file's text: what is signed, and the signatures.
     pub fn render(&self) -> String {
         format!("{}{}", self.text, render_signatures(&self.signatures))
@@ -123,7 +135,8 @@ impl SignedTimestamp {
     pub fn check_signed(&self, chain: &RootChain) -> Result<(), Error> {
         let signers = chain.newest().root().signers(Role::Timestamp);
         if signers.threshold == 0 {
-            return Err(Error::new(ErrorKind::Timestamp, "the root lists no key that may sign timestamps"));
+            let text = "the root lists no key that may sign timestamps: `driven trust add --role timestamp` lists one";
+            return Err(Error::new(ErrorKind::Timestamp, text));
         }
         signers.check("the timestamp", self.text.as_bytes(), &self.signatures).map(|_| ())
     }

@@ -103,12 +103,13 @@ impl TrustStore {
     /// A policy without a root, by which nothing can be kept; a state that is damaged, or can't be read or written, so that
     /// what was seen is not remembered. Whether the pack holds is in the story.
     pub fn judge(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Judged, Error> {
+        let own = self.resolved()?;
         // What can be no state leaves no lock beside it either.
-        if std::fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
-            self.read()?;
+        if std::fs::metadata(&own.path).is_ok_and(|there| !there.is_file()) {
+            own.read()?;
         }
-        let _lock = self.lock()?;
-        let mut state = self.read()?;
+        let _lock = own.lock()?;
+        let mut state = own.read()?;
         let Some(chain) = policy.chain() else { return Err(Error::without_root()) };
         let is_first_use = state.floor(chain, pack.manifest().name()).is_none();
         let kept = state.render();
@@ -121,7 +122,7 @@ impl TrustStore {
         let seen = state.render();
         if seen != kept {
             // S5
-            self.write(&seen)?;
+            own.write(&seen)?;
         }
         accepted?;
         Ok(Judged { story, is_first_use })
@@ -142,6 +143,26 @@ impl TrustStore {
     /// A state that is damaged or can't be read.
     pub fn knows(&self, chain: &RootChain, name: &str) -> Result<bool, Error> {
         Ok(self.read()?.floor(chain, name).is_some())
+    }
+
+    /// Whether the root forgets the timestamps of a pack that were seen (R8).
+    ///
+    /// # Errors
+    /// A state that is damaged or can't be read.
+    pub fn forgets_timestamps(&self, chain: &RootChain, name: &str) -> Result<bool, Error> {
+        Ok(self.read()?.forgets_timestamps(chain, name))
+    }
+
+    /// The same by the path behind links, so that all who keep it in one file wait for one lock.
+    fn resolved(&self) -> Result<Self, Error> {
+        match std::fs::canonicalize(&self.path) {
+            Ok(path) => Ok(TrustStore::new(path)),
+            Err(_) if self.path.is_symlink() => {
+                let err = io::Error::new(io::ErrorKind::InvalidInput, "it is a link that leads nowhere");
+                Err(Error::io(&self.path, err))
+            }
+            Err(_) => Ok(self.clone()),
+        }
     }
 
     /// S1

@@ -335,7 +335,8 @@ impl Updates {
                 return Err(Error::update("feed", format!("`{}/current`: longer than any feed", self.place)));
             }
         };
-        let feed = Feed::read(&String::from_utf8_lossy(&bytes))?;
+        let feed = Feed::read(&String::from_utf8_lossy(&bytes))
+            .map_err(|err| Error::update("feed", format!("`{}/current`: {err}", self.place)))?;
         if feed.name != self.name {
             let message = format!("`{}/current`: it is about the pack `{}`", self.place, feed.name);
             return Err(Error::update("feed", message));

@@ -285,6 +285,19 @@ fn a_private_key_is_readable_by_its_owner_alone_and_shown_nowhere() {
 }
 
 #[test]
+fn who_signed_and_is_left_out_of_a_new_build_is_told() {
+    let project = Project::new();
+    project.expect(0, &["keygen", "a"]);
+    project.expect(0, &["keygen", "b"]);
+    let build = ["build", "rules", "-o", "rules.drv", "--key", "a.key"];
+    project.expect(0, &build);
+    assert!(!project.expect(0, &build).1.contains("signed by"));
+    project.expect(0, &["sign", "rules.drv", "--key", "b.key"]);
+    let b = project.json(0, &["key", "show", "b.pub"])["key_id"].as_str().unwrap().to_owned();
+    assert!(project.expect(0, &build).1.contains(&format!("was signed by {b} too")));
+}
+
+#[test]
 fn other_tools_can_check_a_signature() {
     let project = Project::new();
     if Command::new("openssl").arg("version").output().is_err() {

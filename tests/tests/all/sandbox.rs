@@ -17,6 +17,7 @@ fn profile(inside: &Path, [landlock, seccomp]: [bool; 2]) -> Value {
     json!({
         "reads": [inside], "writes": [inside], "runs": false, "sockets": "none", "terminal": false, "environment": false,
         "limits": [20, 1_u64 << 31, 1 << 20], "layers": [landlock, seccomp], "required": false,
+        "parent": std::process::id(),
     })
 }
 
@@ -201,6 +202,20 @@ fn limits_of_time_memory_and_files_end_a_child() {
 }
 
 #[test]
+fn a_child_whose_parent_has_ended_does_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut orphaned = profile(folder.path(), [false, false]);
+    orphaned["runs"] = json!(true);
+    let made = folder.path().join("made");
+    let script = ["/bin/sh", "-c", "touch \"$0\"", made.to_str().unwrap()];
+    orphaned["parent"] = json!(1);
+    let output = confined(&orphaned, "program", &script);
+    assert!(output.status.code() == Some(2) && !made.exists(), "{output:?}");
+    orphaned["parent"] = json!(std::process::id());
+    assert!(confined(&orphaned, "program", &script).status.success() && made.exists());
+}
+
+#[test]
 fn what_is_no_profile_starts_nothing() {
     let good = profile(Path::new("/"), [false, false]);
     let mut less = good.clone();
@@ -259,7 +274,7 @@ fn a_command_that_signs_nothing_changes_nothing() {
         ("exit 3", "ended with 3", &[]),
         ("yes", "printed more than", &[]),
         ("sleep 600", "longer than 1 s", &["--key-command-timeout", "1"]),
-        ("head -c 64 /dev/zero", "is not one over this pack's statement", &[]),
+        ("head -c 64 /dev/zero", "is no signature by", &[]),
     ];
     for (script, expected, more) in cases {
         let project = with_command(script);
@@ -331,7 +346,16 @@ fn the_environment_names_a_key_file_and_never_holds_the_key() {
         command.args(["sign", "rules.drv"]).current_dir(project.path("")).env(name, value).output().unwrap()
     };
     let text = fs::read_to_string(project.path("release.key")).unwrap();
-    assert!(!run("DRIVEN_KEY", &text).status.success());
+    let secret = text.lines().nth(1).unwrap();
+    let refused = run("DRIVEN_KEY", &text);
+    let by_argument = project.run(&["sign", "rules.drv", "--json", "--key", &text]);
+    let as_command = run("DRIVEN_KEY_COMMAND", &text);
+    let as_public = run("DRIVEN_PUBLIC_KEY", &text);
+    for output in [refused, by_argument, as_command, as_public, run("DRIVEN_KEY", secret)] {
+        let told = [output.stdout, output.stderr].map(|told| String::from_utf8(told).unwrap()).concat();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(told.contains("private key itself") && !told.contains(secret), "{told}");
+    }
     assert!(!run("DRIVEN_OTHER", "release.key").status.success());
     assert!(!run("DRIVEN_KEY_COMMAND", "cat").status.success());
     assert!(run("DRIVEN_KEY", "release.key").status.success());

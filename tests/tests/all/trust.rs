@@ -438,7 +438,7 @@ fn a_timestamp_says_what_is_current() {
     let (_, err) = verify(2, "2027-01-08");
     assert!(err.contains("error: rules.stamp: the timestamp expired") && err.contains("a newer timestamp"));
     let text = fs::read_to_string(project.path("rules.stamp")).unwrap();
-    project.write("rules.stamp", &text.replace("expires 2027-01-08", "expires 2027-01-09"));
+    project.write("rules.stamp", text.replace("expires 2027-01-08", "expires 2027-01-09"));
     let (_, err) = verify(2, "2027-01-02");
     assert!(err.contains("error: rules.stamp: ") && err.contains("does not hold"), "{err}");
 }
@@ -537,6 +537,231 @@ fn who_pulls_gets_the_first_timestamp_and_goes_by_the_newest() {
     assert_eq!(read("project.stamp"), read("2.stamp"));
 }
 
+#[test]
+fn what_a_root_forgets_stays_forgotten_though_its_key_counts() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--state", "seen"];
+    let pull = [&pull[..], &["--timestamp", "own.stamp"]].concat();
+    let stamp = |pack: &str, issued: &str, file: &str| {
+        let told = ["trust", "timestamp", pack, "--root", "trust.root", "--key", "stamp.key", "-o", file];
+        project.expect(0, &[&told[..], &["--issued", issued, "--expires", "2999-01-01"]].concat());
+    };
+    stamp("1.drv", "2020-06-01", "ahead.stamp");
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "ahead.stamp"]);
+    project.expect(0, &pull);
+    // By a mistake it was dated ahead; the root keeps its keys.
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    project.expect(0, &[FORGET[2], &both].concat());
+    stamp("1.drv", "2020-02-01", "good.stamp");
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "good.stamp"]);
+    let read = |file: &str| fs::read_to_string(project.path(file)).unwrap();
+    for _ in 0..2 {
+        project.expect(0, &pull);
+        assert_eq!(read("own.stamp"), read("good.stamp"));
+    }
+    stamp("2.drv", "2020-03-01", "next.stamp");
+    project.expect(0, &["publish", "site", "2.drv", "--timestamp", "next.stamp"]);
+    project.expect(0, &pull);
+    assert_eq!(read("own.stamp"), read("next.stamp"));
+}
+
+#[test]
+fn a_timestamp_file_is_kept_for_one_pack_and_what_is_served_is_told_apart() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--timestamp", "own.stamp"];
+    // What is served is to blame.
+    let text = fs::read_to_string(project.path("1.stamp")).unwrap();
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    project.write("site/demo/timestamp", text.replace("expires 2999", "expires 2998"));
+    let (_, err) = project.expect(2, &pull);
+    assert!(
+        err.contains("demo/timestamp: the timestamp: the signature") && !err.contains("own.stamp"),
+        "{err}"
+    );
+    project.write("site/demo/timestamp", &text);
+    project.expect(0, &pull);
+    // A timestamp that holds is kept also when the pack is refused.
+    fs::copy(project.path("2.stamp"), project.path("site/demo/timestamp")).unwrap();
+    assert!(project.expect(2, &pull).1.contains("the pack is older"));
+    assert_eq!(fs::read(project.path("own.stamp")).unwrap(), fs::read(project.path("2.stamp")).unwrap());
+    project.write("site/demo/timestamp", &text);
+    assert!(project.expect(2, &pull).1.contains("version 2 is current by the timestamp"));
+    // One of another pack does not make room for an older one.
+    project.write("rules/pack.toml", "name = \"other\"\nversion = 1\n");
+    project.expect(0, &["build", "rules", "-o", "other.drv", "--key", "alice.key"]);
+    project.expect(0, &["sign", "other.drv", "--key", "bob.key"]);
+    let told = ["trust", "timestamp", "other.drv", "--root", "trust.root", "--key", "stamp.key"];
+    let told =
+        [&told[..], &["-o", "own.stamp", "--issued", "2020-01-01", "--expires", "2999-01-01"]].concat();
+    project.expect(0, &told);
+    let (_, err) = project.expect(2, &pull);
+    assert!(err.contains("own.stamp: this timestamp is about `other`, not about `demo`"), "{err}");
+}
+
+/// Another key for timestamps takes the place of `stamp`, and what it dated is forgotten.
+const FORGET: [&[&str]; 3] = [
+    &["trust", "revoke", "trust.root", "stamp", "--reason", "stolen"],
+    &["trust", "add", "trust.root", "daily.pub", "--role", "timestamp"],
+    &["trust", "recover", "trust.root", "--name", "demo", "--from-version", "1"],
+];
+
+#[test]
+fn a_timestamp_that_a_stolen_key_dated_ahead_does_not_keep_out_what_follows() {
+    for state in [&["--state", "seen"][..], &[]] {
+        let project = stamped();
+        let address = format!("file://{}/demo", project.path("site").display());
+        let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--timestamp", "own.stamp"];
+        let pull = [&pull[..], state].concat();
+        let stamp = |key: &str, issued: &str, file: &str| {
+            let told = ["trust", "timestamp", "1.drv", "--root", "trust.root", "--key", key, "-o", file];
+            project.expect(0, &[&told[..], &["--issued", issued, "--expires", "2999-01-01"]].concat());
+        };
+        stamp("stamp.key", "2020-06-01", "ahead.stamp");
+        project.expect(0, &["publish", "site", "1.drv", "--timestamp", "ahead.stamp"]);
+        project.expect(0, &pull);
+        project.expect(0, &["keygen", "daily"]);
+        for change in FORGET {
+            project.expect(0, &[change, &["--key", "alice.key"]].concat());
+        }
+        project.expect(0, &["trust", "sign", "trust.root", "--key", "bob.key"]);
+        // What is served is still what nobody signs any more.
+        let (_, err) = project.expect(2, &pull);
+        assert!(err.contains("demo/timestamp: the timestamp is signed by"), "{err}");
+        stamp("daily.key", "2020-02-01", "daily.stamp");
+        project.expect(0, &["publish", "site", "1.drv", "--timestamp", "daily.stamp"]);
+        project.expect(0, &pull);
+        let read = |file: &str| fs::read_to_string(project.path(file)).unwrap();
+        assert_eq!(read("own.stamp"), read("daily.stamp"));
+        // From then on nothing older comes.
+        stamp("daily.key", "2020-01-01", "older.stamp");
+        project.expect(0, &["publish", "site", "1.drv", "--timestamp", "older.stamp"]);
+        project.expect(0, &pull);
+        assert_eq!(read("own.stamp"), read("daily.stamp"));
+    }
+}
+
+#[test]
+fn two_people_sign_a_timestamp_apart() {
+    let project = rooted();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let add = ["trust", "add", "trust.root", "stamp.pub", "dave.pub", "--role", "timestamp"];
+    project.expect(0, &["keygen", "dave"]);
+    project.expect(0, &[&add[..], &["--role-threshold", "timestamp=2"], &both].concat());
+    project.expect(0, &[&["sign", "rules.drv"][..], &both].concat());
+    let stamp = |code, key: &str, issued: &str| {
+        let told = ["trust", "timestamp", "rules.drv", "--root", "trust.root", "-o", "t", "--key", key];
+        let (_, err) =
+            project.expect(code, &[&told[..], &["--issued", issued, "--expires", "2999-01-01"]].concat());
+        err
+    };
+    assert!(stamp(0, "stamp.key", "2020-01-01").contains("does not count yet"));
+    assert!(!stamp(0, "dave.key", "2020-01-01").contains("does not count yet"));
+    project.expect(0, &["verify", "rules.drv", "--root", "trust.root", "--timestamp", "t"]);
+    // One that counts stays until another counts.
+    let before = fs::read(project.path("t")).unwrap();
+    assert!(stamp(2, "dave.key", "2020-01-02").contains("the timestamp there counts"));
+    assert_eq!(fs::read(project.path("t")).unwrap(), before);
+}
+
+#[test]
+fn faults_are_told_of_the_file_that_has_them() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    project.expect(0, &["publish", "site", "1.drv"]);
+    fs::copy(project.path("trust.root"), project.path("old.root")).unwrap();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let change = ["trust", "add", "trust.root", "--expires", "2030-01-31", "d.pub"];
+    project.expect(0, &["keygen", "d"]);
+    project.expect(0, &[&change[..], &both].concat());
+    let verify = ["verify", "1.drv", "--state", "seen", "--root"];
+    project.expect(0, &[&verify[..], &["trust.root"]].concat());
+    // A root that is older than what was seen, for whoever has the pack and whoever fetches it.
+    let pull = ["pull", &address, "-o", "own.drv", "--state", "seen", "--root", "old.root"];
+    for command in [&[&verify[..], &["old.root"]].concat(), &pull[..]] {
+        let (_, err) = project.expect(2, command);
+        assert!(err.contains("error: old.root: ") && err.contains("`driven trust update`"), "{err}");
+    }
+    let root = fs::read_to_string(project.path("old.root")).unwrap();
+    project.write("returns.root", root.replace('\n', "\r\n"));
+    let unsigned: String = root
+        .lines()
+        .take_while(|line| !line.starts_with("signature"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    project.write("unsigned.root", &unsigned);
+    for (file, expected) in [
+        ("returns.root", "line 1 ends with CR LF"),
+        ("1.drv", "it is no text"),
+        ("unsigned.root", "`driven trust sign`"),
+    ] {
+        let (_, err) = project.expect(2, &["trust", "show", file]);
+        assert!(err.contains(&format!("error: {file}: ")) && err.contains(expected), "{err}");
+    }
+    // A copy of a change with a signature that does not hold.
+    let carol = ["trust", "remove", "trust.root", "carol", "--key", "alice.key"];
+    project.expect(0, &carol);
+    let next = fs::read_to_string(project.path("trust.root.next")).unwrap();
+    let at = next.trim_end().len() - 1;
+    let last = if next.as_bytes()[at] == b'0' { "1" } else { "0" };
+    project.write("copy", format!("{}{last}\n", &next[..at]));
+    let (_, err) = project.expect(2, &["trust", "sign", "trust.root", "--merge", "copy"]);
+    assert!(err.contains("error: copy: the signature by"), "{err}");
+    assert_eq!(fs::read_to_string(project.path("trust.root.next")).unwrap(), next);
+    // A name that would begin a line of its own.
+    let (out, err) = project.expect(2, &[&verify[..], &["trust.root", "--name", "a\nok P4"]].concat());
+    assert!(!out.contains("\nok P4 was") && err.contains("a\\nok P4"), "{out}{err}");
+    project.write("site/demo/current", "junk");
+    assert!(project.expect(2, &pull).1.contains("demo/current`: feed: "));
+}
+
+#[test]
+fn nothing_ends_to_hold_when_time_began() {
+    let project = rooted();
+    let init = ["trust", "init", "other.root", "alice.pub", "--key", "alice.key"];
+    for command in [&init[..], &["sign", "rules.drv", "--key", "alice.key"]] {
+        let (_, err) = project.expect(2, &[command, &["--expires", "1970-01-01"]].concat());
+        assert!(err.contains("after 1970-01-01, or `never`"), "{err}");
+    }
+    assert!(!project.path("other.root").exists());
+}
+
+#[test]
+fn a_key_that_was_taken_out_before_can_be_revoked() {
+    let project = rooted();
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    project.expect(0, &[&["trust", "remove", "trust.root", "carol"][..], &both].concat());
+    let revoke = |code, key: &str| {
+        let revoke = ["trust", "revoke", "trust.root", key, "--reason", "found"];
+        project.expect(code, &[&revoke[..], &both].concat()).1
+    };
+    assert!(revoke(2, "carol").contains("by its file"));
+    revoke(0, "carol.pub");
+    assert!(revoke(2, "carol.pub").contains("revoked already"));
+    let again = ["trust", "add", "trust.root", "carol.pub"];
+    assert!(project.expect(2, &[&again[..], &both].concat()).1.contains("revoked"));
+}
+
+#[test]
+#[cfg(unix)]
+fn who_keeps_one_state_by_several_paths_waits_for_one_lock() {
+    let project = rooted();
+    project.expect(0, &["sign", "rules.drv", "--key", "alice.key", "--key", "bob.key"]);
+    fs::create_dir(project.path("real")).unwrap();
+    let verify = |state: &str| {
+        project.expect(0, &["verify", "rules.drv", "--root", "trust.root", "--state", state]);
+    };
+    verify("real/state");
+    fs::remove_file(project.path("real/state.lock")).unwrap();
+    std::os::unix::fs::symlink("real/state", project.path("linked")).unwrap();
+    verify("linked");
+    assert!(project.path("real/state.lock").exists() && !project.path("linked.lock").exists());
+    assert!(project.path("linked").is_symlink());
+    fs::remove_file(project.path("real/state")).unwrap();
+    let verify = ["verify", "rules.drv", "--root", "trust.root", "--state", "linked"];
+    assert!(project.expect(2, &verify).1.contains("error: linked: it is a link that leads nowhere"));
+}
+
 /// Follows the pack `demo`; gives the next line of talk that has a text in it.
 fn project_following(project: &Project, more: &[&str]) -> (Following, impl Fn(&str) -> String) {
     let mut following = Following(
@@ -576,6 +801,39 @@ fn who_follows_is_told_when_what_is_here_is_good_no_more() {
     fs::copy(project.path("2.stamp"), timestamp.with_extension("new")).unwrap();
     fs::rename(timestamp.with_extension("new"), &timestamp).unwrap();
     assert!(told("would not be let in any more").contains("version 2"));
+}
+
+#[test]
+#[cfg(unix)]
+fn who_follows_writes_through_no_link_that_a_project_made_meanwhile() {
+    let project = stamped();
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"in/seen.stamp\"\n");
+    let outside = tempfile::tempdir().unwrap();
+    fs::copy(project.path("1.stamp"), outside.path().join("own")).unwrap();
+    let (_following, told) = project_following(&project, &[]);
+    told("following `demo`");
+    std::os::unix::fs::symlink(outside.path().join("own"), project.path("in/link")).unwrap();
+    fs::rename(project.path("in/link"), project.path("in/seen.stamp")).unwrap();
+    assert!(told("would not be let in any more").contains("may lead out of the project"));
+    project.expect(0, &["publish", "site", "2.drv", "--timestamp", "2.stamp"]);
+    assert!(told("what is here stays").contains("may lead out of the project"));
+    assert_eq!(fs::read(outside.path().join("own")).unwrap(), fs::read(project.path("1.stamp")).unwrap());
+}
+
+#[test]
+fn who_follows_is_told_of_a_revocation_also_while_no_timestamp_can_be_had() {
+    let project = stamped();
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    let (_following, told) =
+        project_following(&project, &["--root", "trust.root", "--timestamp", "own.stamp"]);
+    told("following `demo`");
+    // What is no file can't be read; the feed still can.
+    fs::remove_file(project.path("site/demo/timestamp")).unwrap();
+    fs::create_dir(project.path("site/demo/timestamp")).unwrap();
+    let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
+    project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
+    assert!(told("would not be let in any more").contains("was revoked"));
 }
 
 #[test]

@@ -1,0 +1,283 @@
+//! Who lets a fetched pack in: what is asked of it, by the newest root and timestamp that are known.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use driven::Pack;
+use driven::state::Snapshots;
+use driven::trust::{Held, SignedTimestamp, Story};
+use driven::updates::Updates;
+
+use crate::Failure;
+use crate::output::Output;
+use crate::trusted::{Asked, FIRST_USE};
+
+/// Lets packs in, or refuses them.
+pub(crate) struct Gate {
+    /// What is asked of a pack, where anything is.
+    known: Option<Mutex<Known>>,
+    past: Mutex<Past>,
+    /// Where the packs come from.
+    address: PathBuf,
+    /// Where other processes may put newer ones.
+    snapshots: Option<Snapshots>,
+}
+
+/// Which versions came.
+#[derive(Clone, Copy)]
+struct Past {
+    /// The newest version that was let in, or was here.
+    newest: Option<u64>,
+    /// Which version may come although it is older than what is here.
+    accepted: Option<u64>,
+    /// It came.
+    is_accepted_taken: bool,
+}
+
+/// What is asked, and what was learnt.
+struct Known {
+    asked: Asked,
+    /// Something was judged by it: time may have passed since it was read.
+    is_used: bool,
+    /// Whence the timestamp comes, where one is asked for.
+    updates: Updates,
+    /// The last timestamp that held.
+    newest: Option<SignedTimestamp>,
+}
+
+/// By which timestamp a pack is judged.
+#[derive(Default)]
+struct Choice {
+    timestamp: Option<SignedTimestamp>,
+    /// Where it comes from.
+    place: PathBuf,
+    /// What was kept is forgotten by the root (R8), and makes room for whatever holds.
+    is_forgotten: bool,
+    /// Why none could be had, where the one that is kept takes its place.
+    missing: Option<driven::Error>,
+}
+
+/// Why a pack is not let in.
+pub(crate) enum Refused {
+    /// In words of this program.
+    Told(Failure),
+    /// As the library has it, with what whoever tries again goes by.
+    Library(driven::Error),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Refused::Told(failure)
+    }
+}
+
+impl From<driven::Error> for Refused {
+    fn from(err: driven::Error) -> Self {
+        Refused::Library(err)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Told(failure) => failure,
+            Refused::Library(err) => err.into(),
+        }
+    }
+}
+
+impl From<Refused> for driven::Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Told(failure) => driven::Error::refused(failure.message),
+            Refused::Library(err) => err,
+        }
+    }
+}
+
+impl Gate {
+    /// Lets in from `address` what is asked for, where anything is, and not what is older than `newest` but for `accepted`.
+    pub(crate) fn new(
+        address: &str,
+        asked: Option<(Asked, Updates)>,
+        newest: Option<u64>,
+        accepted: Option<u64>,
+    ) -> Self {
+        let known =
+            asked.map(|(asked, updates)| Mutex::new(Known { asked, is_used: false, updates, newest: None }));
+        let past = Mutex::new(Past { newest, accepted, is_accepted_taken: false });
+        Gate { known, past, address: address.into(), snapshots: None }
+    }
+
+    /// Judges also by what is current in the folder, which other processes may change.
+    pub(crate) fn beside(self, snapshots: Snapshots) -> Self {
+        Gate { snapshots: Some(snapshots), ..self }
+    }
+
+    /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
+    pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, Refused> {
+        self.refuse_older(pack)?;
+        let is_first_use = self.judge_by(pack, false)?;
+        self.past().took(pack.manifest().version());
+        Ok(is_first_use)
+    }
+
+    /// The same, for a command that takes one pack.
+    pub(crate) fn admit_told(&self, pack: Pack<'_>, output: &mut Output) -> Result<(), Failure> {
+        if self.admit(pack)? {
+            output.note(FIRST_USE);
+        }
+        Ok(())
+    }
+
+    /// Refuses a pack that is here when it would not be let in any more. While no timestamp can be had it is judged by the
+    /// one that is kept; only when that finds nothing, that none can be had is the error.
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<(), Failure> {
+        Ok(self.judge_by(pack, true).map(|_| ())?)
+    }
+
+    fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<bool, Refused> {
+        let Some(mut known) = self.known() else { return Ok(false) };
+        // A program that follows for days must not judge by what held when it began.
+        if known.is_used {
+            known.asked.renew()?;
+        }
+        known.is_used = true;
+        known.asked.check_files()?;
+        let (name, version) = (pack.manifest().name(), pack.manifest().version());
+        let choice = known.choose(name, is_here, &self.address)?;
+        let past = *self.past();
+        let asked =
+            Asked { timestamp: choice.timestamp, accept_version: past.accepted, ..known.asked.clone() };
+        // Whoever went back on purpose does not take others who keep the same state back with him, again and again.
+        let is_back = is_here && past.is_accepted_taken && past.accepted == Some(version);
+        let told = if is_back { asked.look(pack)? } else { asked.judge(pack, &self.address)? };
+        let kept = match &asked.timestamp {
+            Some(timestamp)
+                if holds(&told.story) || choice.is_forgotten && !asked.forgets_timestamps(name)? =>
+            {
+                known.newest = Some(timestamp.clone());
+                asked.keep_timestamp(timestamp, choice.is_forgotten)
+            }
+            _ => Ok(()),
+        };
+        if let Some(failure) = asked.fault(&told.story, &self.address, Some(&choice.place)) {
+            return Err(failure.into());
+        }
+        kept?;
+        choice.missing.map_or(Ok(told.is_first_use), |err| Err(err.into()))
+    }
+
+    /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.
+    fn refuse_older(&self, pack: Pack<'_>) -> Result<(), Refused> {
+        let manifest = pack.manifest();
+        let version = manifest.version();
+        let is_told = match self.known() {
+            Some(known) => known.asked.knows(manifest.name())?,
+            None => false,
+        };
+        let Past { newest, accepted, .. } = *self.past();
+        if is_told || accepted == Some(version) {
+            return Ok(());
+        }
+        let in_folder = self.snapshots.as_ref().map(Snapshots::current).transpose()?.flatten();
+        let in_folder = in_folder.map(|pack| pack.as_pack().manifest().version());
+        match newest.max(in_folder) {
+            Some(newest) if version < newest => {
+                let refused = driven::Error::refused(format!(
+                    "version {version} is served and version {newest} is here: an older one is taken with \
+                     `--accept-version {version}`"
+                ));
+                Err(Failure::from(refused).in_file(&self.address).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn known(&self) -> Option<MutexGuard<'_, Known>> {
+        self.known.as_ref().map(|known| known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the timestamp holds, whatever becomes of the pack: what it says is remembered then.
+fn holds(story: &Story) -> bool {
+    story.steps().iter().any(|step| step.check == "T5" && step.held == Held::Yes)
+}
+
+impl Past {
+    /// Notes a version that was let in. One that was accepted by name is so once: when a newer one came after it, whoever
+    /// serves the packs must not go back to it by himself.
+    fn took(&mut self, version: u64) {
+        self.newest = Some(version);
+        match self.accepted {
+            Some(accepted) if version == accepted => self.is_accepted_taken = true,
+            Some(accepted) if version > accepted && self.is_accepted_taken => self.accepted = None,
+            _ => {}
+        }
+    }
+}
+
+impl Known {
+    /// The newest timestamp that is served or was kept, where one is asked for.
+    ///
+    /// One that is kept counts while its keys do: it keeps out those that are older.
+    fn choose(&mut self, pack: &str, is_here: bool, address: &Path) -> Result<Choice, Refused> {
+        let Some(file) = self.asked.timestamp_file.clone() else { return Ok(Choice::default()) };
+        let is_forgotten = self.asked.forgets_timestamps(pack)?;
+        let in_file = if is_forgotten { None } else { self.asked.kept_timestamp(pack)? };
+        let remembered = if is_forgotten { None } else { self.newest.clone() };
+        let counts = |one: &SignedTimestamp| self.asked.is_signed_by_ours(one);
+        let newest = [&in_file, &remembered].into_iter().flatten().filter(|one| counts(one));
+        let newest = newest.max_by_key(|one| one.timestamp().issued).cloned();
+        let kept = |timestamp, missing| Choice { timestamp, place: file.clone(), is_forgotten, missing };
+        match self.served(address) {
+            Ok(Some(served)) => {
+                let is_newer = |kept: &SignedTimestamp| kept.timestamp().issued >= served.timestamp().issued;
+                Ok(match newest.filter(is_newer) {
+                    Some(newest) => kept(Some(newest), None),
+                    None => Choice {
+                        timestamp: Some(served),
+                        place: address.join("timestamp"),
+                        is_forgotten,
+                        missing: None,
+                    },
+                })
+            }
+            // What is kept and does not count is judged too where there is nothing else: that says why.
+            Ok(None) => Ok(kept(newest.or(in_file), None)),
+            Err(Refused::Library(err)) if is_here && newest.as_ref().or(in_file.as_ref()).is_some() => {
+                Ok(kept(newest.or(in_file), Some(err)))
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// The timestamp that lies beside the pack.
+    fn served(&mut self, address: &Path) -> Result<Option<SignedTimestamp>, Refused> {
+        let Some(text) = self.updates.timestamp()? else { return Ok(None) };
+        let served = SignedTimestamp::read(&text);
+        Ok(Some(served.map_err(|err| Failure::from(err).in_file(&address.join("timestamp")))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_accepted_by_name_is_so_until_a_newer_one_came() {
+        let mut past = Past { newest: Some(6), accepted: Some(5), is_accepted_taken: false };
+        past.took(7);
+        assert_eq!(past.accepted, Some(5));
+        past.took(5);
+        assert_eq!((past.newest, past.accepted), (Some(5), Some(5)));
+        past.took(5);
+        assert_eq!(past.accepted, Some(5));
+        past.took(6);
+        assert_eq!((past.newest, past.accepted), (Some(6), None));
+    }
+}
