@@ -69,8 +69,9 @@ fn is_key(path: &Path) -> bool {
 
 /// Whether a text is a private key, in PEM or its base64 alone.
 pub fn holds_key(text: &str) -> bool {
-    // What PKCS#8 begins with for Ed25519, as `SecretKey` writes it.
-    text.contains("-----BEGIN") && text.contains("PRIVATE KEY") || text.contains("MC4CAQAwBQYDK2Vw")
+    // What PKCS#8 begins with for Ed25519, of version 1 and of version 2.
+    let bare = ["MC4CAQAwBQYDK2Vw", "MFECAQEwBQYDK2Vw"];
+    text.contains("-----BEGIN") && text.contains("PRIVATE KEY") || bare.iter().any(|head| text.contains(head))
 }
 
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use driven::Pack;
 use driven::state::Snapshots;
-use driven::trust::{Held, SignedTimestamp, Story};
+use driven::trust::{SignedTimestamp, Story};
 use driven::updates::Updates;
 
 use crate::Failure;
@@ -51,10 +51,8 @@ struct Choice {
     timestamp: Option<SignedTimestamp>,
     /// Where it comes from.
     place: PathBuf,
-    /// What was kept is forgotten by the root (R8), and makes room for whatever holds.
-    is_forgotten: bool,
-    /// Why none could be had, where the one that is kept takes its place.
-    missing: Option<driven::Error>,
+    /// Why none could be had, where the one that is kept takes its place, or nothing does.
+    missing: Option<Refused>,
 }
 
 /// Why a pack is not let in.
@@ -105,7 +103,8 @@ impl Gate {
     ) -> Self {
         let known =
             asked.map(|(asked, updates)| Mutex::new(Known { asked, is_used: false, updates, newest: None }));
-        let past = Mutex::new(Past { newest, accepted, is_accepted_taken: false });
+        let is_accepted_taken = accepted.is_some() && newest == accepted;
+        let past = Mutex::new(Past { newest, accepted, is_accepted_taken });
         Gate { known, past, address: address.into(), snapshots: None }
     }
 
@@ -131,9 +130,9 @@ impl Gate {
     }
 
     /// Refuses a pack that is here when it would not be let in any more. While no timestamp can be had it is judged by the
-    /// one that is kept; only when that finds nothing, that none can be had is the error.
-    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<(), Failure> {
-        Ok(self.judge_by(pack, true).map(|_| ())?)
+    /// one that is kept, or by all else; only when that finds nothing, that none can be had is the error.
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<bool, Failure> {
+        Ok(self.judge_by(pack, true)?)
     }
 
     fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<bool, Refused> {
@@ -145,27 +144,24 @@ impl Gate {
         known.is_used = true;
         known.asked.check_files()?;
         let (name, version) = (pack.manifest().name(), pack.manifest().version());
-        let choice = known.choose(name, is_here, &self.address)?;
+        let Choice { timestamp, place, missing } = known.choose(name, is_here, &self.address)?;
         let past = *self.past();
-        let asked =
-            Asked { timestamp: choice.timestamp, accept_version: past.accepted, ..known.asked.clone() };
+        let asked = Asked { timestamp, accept_version: past.accepted, ..known.asked.clone() };
         // Whoever went back on purpose does not take others who keep the same state back with him, again and again.
         let is_back = is_here && past.is_accepted_taken && past.accepted == Some(version);
-        let told = if is_back { asked.look(pack)? } else { asked.judge(pack, &self.address)? };
-        let kept = match &asked.timestamp {
-            Some(timestamp)
-                if holds(&told.story) || choice.is_forgotten && !asked.forgets_timestamps(name)? =>
-            {
-                known.newest = Some(timestamp.clone());
-                asked.keep_timestamp(timestamp, choice.is_forgotten)
-            }
-            _ => Ok(()),
-        };
-        if let Some(failure) = asked.fault(&told.story, &self.address, Some(&choice.place)) {
-            return Err(failure.into());
+        let told =
+            if is_back { asked.observe(pack, &self.address)? } else { asked.judge(pack, &self.address)? };
+        let kept = asked.keep_timestamp(name);
+        let is_lacking = asked.timestamp.is_none() && failed(&told.story) == Some("P9");
+        match (asked.fault(&told.story, &self.address, Some(&place)), missing) {
+            (Some(_), Some(missing)) if is_lacking => return Err(missing),
+            (Some(failure), _) => return Err(failure.into()),
+            (None, Some(missing)) => return Err(missing),
+            (None, None) => {}
         }
         kept?;
-        choice.missing.map_or(Ok(told.is_first_use), |err| Err(err.into()))
+        known.newest = asked.timestamp;
+        Ok(told.is_first_use)
     }
 
     /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.
@@ -203,9 +199,9 @@ impl Gate {
     }
 }
 
-/// Whether the timestamp holds, whatever becomes of the pack: what it says is remembered then.
-fn holds(story: &Story) -> bool {
-    story.steps().iter().any(|step| step.check == "T5" && step.held == Held::Yes)
+/// The check that failed.
+fn failed(story: &Story) -> Option<&'static str> {
+    story.fault().and(story.steps().last()).map(|step| step.check)
 }
 
 impl Past {
@@ -223,36 +219,32 @@ impl Past {
 
 impl Known {
     /// The newest timestamp that is served or was kept, where one is asked for.
-    ///
-    /// One that is kept counts while its keys do: it keeps out those that are older.
     fn choose(&mut self, pack: &str, is_here: bool, address: &Path) -> Result<Choice, Refused> {
         let Some(file) = self.asked.timestamp_file.clone() else { return Ok(Choice::default()) };
-        let is_forgotten = self.asked.forgets_timestamps(pack)?;
-        let in_file = if is_forgotten { None } else { self.asked.kept_timestamp(pack)? };
-        let remembered = if is_forgotten { None } else { self.newest.clone() };
-        let counts = |one: &SignedTimestamp| self.asked.is_signed_by_ours(one);
-        let newest = [&in_file, &remembered].into_iter().flatten().filter(|one| counts(one));
-        let newest = newest.max_by_key(|one| one.timestamp().issued).cloned();
-        let kept = |timestamp, missing| Choice { timestamp, place: file.clone(), is_forgotten, missing };
+        let in_file = self.asked.kept_timestamp(pack)?;
+        let mut newest: Option<SignedTimestamp> = None;
+        for kept in [&in_file, &self.newest].into_iter().flatten() {
+            let is_newer =
+                newest.as_ref().is_none_or(|newest| kept.timestamp().issued > newest.timestamp().issued);
+            if is_newer && self.asked.goes_by(kept)? {
+                newest = Some(kept.clone());
+            }
+        }
+        let kept = |timestamp, missing| Choice { timestamp, place: file, missing };
         match self.served(address) {
             Ok(Some(served)) => {
                 let is_newer = |kept: &SignedTimestamp| kept.timestamp().issued >= served.timestamp().issued;
                 Ok(match newest.filter(is_newer) {
                     Some(newest) => kept(Some(newest), None),
-                    None => Choice {
-                        timestamp: Some(served),
-                        place: address.join("timestamp"),
-                        is_forgotten,
-                        missing: None,
-                    },
+                    None => {
+                        Choice { timestamp: Some(served), place: address.join("timestamp"), missing: None }
+                    }
                 })
             }
-            // What is kept and does not count is judged too where there is nothing else: that says why.
+            // What nobody goes by is judged too where there is nothing else: somebody may have brought it by hand.
             Ok(None) => Ok(kept(newest.or(in_file), None)),
-            Err(Refused::Library(err)) if is_here && newest.as_ref().or(in_file.as_ref()).is_some() => {
-                Ok(kept(newest.or(in_file), Some(err)))
-            }
-            Err(refused) => Err(refused),
+            Err(missing) if is_here => Ok(kept(newest, Some(missing))),
+            Err(missing) => Err(missing),
         }
     }
 
@@ -279,5 +271,11 @@ mod tests {
         assert_eq!(past.accepted, Some(5));
         past.took(6);
         assert_eq!((past.newest, past.accepted), (Some(6), None));
+        // What is here already has come.
+        for (here, is_taken) in [(Some(5), true), (Some(6), false), (None, false)] {
+            let gate = Gate::new("https://rules.example.com/house", None, here, Some(5));
+            assert_eq!(gate.past().is_accepted_taken, is_taken);
+        }
+        assert!(!Gate::new("https://rules.example.com/house", None, None, None).past().is_accepted_taken);
     }
 }

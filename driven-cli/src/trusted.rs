@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use driven::trust::{Judged, Policy, RootChain, SignedTimestamp, Story, TrustStore};
+use driven::trust::{Judged, Policy, RootChain, SignedTimestamp, State, Story, TrustStore};
 use driven::{Pack, PublicKey, durable};
 use driven_build::{PROJECT_FILE, ProjectSettings, TrustSettings, printable, replace_whole};
 
@@ -194,18 +194,34 @@ impl Asked {
     }
 
     /// Whether a state tells which versions of a pack may come.
-    pub(crate) fn knows(&self, name: &str) -> Result<bool, driven::Error> {
+    pub(crate) fn knows(&self, name: &str) -> Result<bool, Failure> {
+        self.check_files()?;
         match (&self.state, &self.by) {
-            (Some(state), By::Root(root)) => TrustStore::new(state).knows(root, name),
+            (Some(state), By::Root(root)) => Ok(TrustStore::new(state).knows(root, name)?),
             _ => Ok(false),
         }
     }
 
     /// Judges the pack from `shown`, and writes down what is seen where a state is kept; whether it holds is in the story.
     pub(crate) fn judge(&self, pack: Pack<'_>, shown: &Path) -> Result<Judged, Failure> {
+        self.judge_by(pack, shown, TrustStore::judge)
+    }
+
+    /// The same of a pack that was taken before, which is not written down.
+    pub(crate) fn observe(&self, pack: Pack<'_>, shown: &Path) -> Result<Judged, Failure> {
+        self.judge_by(pack, shown, TrustStore::observe)
+    }
+
+    fn judge_by<'p>(
+        &self,
+        pack: Pack<'p>,
+        shown: &Path,
+        judge: impl FnOnce(&TrustStore, Pack<'p>, &Policy<'_>) -> Result<Judged, driven::Error>,
+    ) -> Result<Judged, Failure> {
+        self.check_files()?;
         let policy = self.policy();
         match &self.state {
-            Some(state) => TrustStore::new(state).judge(pack, &policy).map_err(|err| {
+            Some(state) => judge(&TrustStore::new(state), pack, &policy).map_err(|err| {
                 let failure = Failure::from(err);
                 // One without a name can't be kept in mind.
                 if failure.code == "wrong-pack" { failure.in_file(shown) } else { failure }
@@ -214,27 +230,9 @@ impl Asked {
         }
     }
 
-    /// Judges a pack, and writes nothing down.
-    pub(crate) fn look(&self, pack: Pack<'_>) -> Result<Judged, Failure> {
-        let policy = self.policy();
-        let story = match &self.state {
-            Some(state) => TrustStore::new(state).look(pack, &policy)?,
-            None => pack.story(&policy),
-        };
-        Ok(Judged { story, is_first_use: false })
-    }
-
     /// What is written to still lies in the project that names it: links and pipes may have come meanwhile.
     pub(crate) fn check_files(&self) -> Result<(), Failure> {
         self.project.as_ref().map_or(Ok(()), |project| project.files().map(|_| ()))
-    }
-
-    /// Whether the root forgets what was seen of a pack's timestamps (R8).
-    pub(crate) fn forgets_timestamps(&self, pack: &str) -> Result<bool, Failure> {
-        match (&self.state, &self.by) {
-            (Some(state), By::Root(root)) => Ok(TrustStore::new(state).forgets_timestamps(root, pack)?),
-            _ => Ok(false),
-        }
     }
 
     /// Whether a timestamp is of the root, and signed by keys that count (T2). It may have expired.
@@ -250,7 +248,9 @@ impl Asked {
     /// The timestamp that is kept, whether it counts or not.
     pub(crate) fn kept_timestamp(&self, pack: &str) -> Result<Option<SignedTimestamp>, Failure> {
         let Some(file) = &self.timestamp_file else { return Ok(None) };
-        let kept = first_or_read(file)?;
+        let kept = first_or_read(file).map_err(|failure| {
+            failure.hint("remove it if nobody needs it: then the one that is served is taken")
+        })?;
         let about = kept.as_ref().map_or(pack, |kept| &kept.timestamp().pack);
         // It would make room for one of this pack, and an older one of that pack could come then.
         if about != pack && kept.as_ref().is_some_and(|kept| self.is_signed_by_ours(kept)) {
@@ -263,27 +263,52 @@ impl Asked {
         Ok(kept)
     }
 
-    /// Keeps a timestamp, unless another process kept a newer one meanwhile, which is not forgotten.
-    pub(crate) fn keep_timestamp(
-        &self,
-        timestamp: &SignedTimestamp,
-        is_forgotten: bool,
-    ) -> Result<(), Failure> {
-        let Some(file) = &self.timestamp_file else { return Ok(()) };
+    /// Whether a timestamp that is kept keeps out those that are older: with a state what that remembers, else as long as its
+    /// keys count.
+    pub(crate) fn goes_by(&self, timestamp: &SignedTimestamp) -> Result<bool, Failure> {
+        match (&self.state, &self.by) {
+            (Some(state), By::Root(root)) => Ok(TrustStore::new(state).remembers(root, timestamp)?),
+            _ => Ok(self.is_signed_by_ours(timestamp)),
+        }
+    }
+
+    /// Keeps the timestamp by which a pack was judged, if it holds, whatever became of the pack.
+    pub(crate) fn keep_timestamp(&self, pack: &str) -> Result<(), Failure> {
+        let (Some(timestamp), Some(file), By::Root(root)) = (&self.timestamp, &self.timestamp_file, &self.by)
+        else {
+            return Ok(());
+        };
+        let holds = if self.state.is_some() {
+            self.goes_by(timestamp)?
+        } else {
+            let mut seen = State::default();
+            self.policy().note_seen(&mut seen);
+            seen.remembers(root, timestamp)
+        };
+        if !holds || timestamp.timestamp().pack != pack {
+            return Ok(());
+        }
+        let mut timestamp = timestamp.clone();
+        timestamp.drop_strangers(root);
         self.check_files()?;
         // A link of the user's own is followed, none that a project has.
         let behind = self.project.is_none().then(|| file.canonicalize().ok()).flatten();
         let place = behind.as_ref().unwrap_or(file);
-        let _held = place.is_file().then(|| durable::lock_in_place(place)).transpose()?;
-        let there = self.kept_timestamp(&timestamp.timestamp().pack)?;
-        let is_newer = |kept: &SignedTimestamp| {
-            kept.timestamp().issued > timestamp.timestamp().issued && self.is_signed_by_ours(kept)
+        let is_to_be_written = || -> Result<bool, Failure> {
+            let Some(there) = self.kept_timestamp(pack)? else { return Ok(true) };
+            let is_newer = there.timestamp().issued > timestamp.timestamp().issued;
+            Ok(there != timestamp && !(is_newer && self.goes_by(&there)?))
         };
-        if there.as_ref() == Some(timestamp) || !is_forgotten && there.as_ref().is_some_and(is_newer) {
+        if !is_to_be_written()? {
             return Ok(());
         }
-        files::may_write(place, &Kind::Timestamp)?;
-        replace_whole(place, timestamp.render().as_bytes()).map_err(|err| Failure::io(place, &err))
+        // Another process may have kept a newer one meanwhile.
+        let _held = place.is_file().then(|| durable::lock_in_place(place)).transpose()?;
+        if is_to_be_written()? {
+            files::may_write(place, &Kind::Timestamp)?;
+            replace_whole(place, timestamp.render().as_bytes()).map_err(|err| Failure::io(place, &err))?;
+        }
+        Ok(())
     }
 
     /// Why a pack is not taken, with the file in front that is to blame: the root and the timestamp are files too.
@@ -297,8 +322,12 @@ impl Asked {
             (Some(b'T'), Some(file)) => (file, "fetch a newer timestamp"),
             _ => (pack, "fetch a newer pack"),
         };
-        let is_old = failure.code == "expired" || check == "S4" && failure.code == "rolled-back";
-        Some(if is_old { failure.hint(newer) } else { failure }.in_file(file))
+        let failure = match (check, failure.code) {
+            (_, "expired") | ("S4", "rolled-back") => failure.hint(newer),
+            ("T4", _) => failure.hint("set the clock; if that is right, do not use it"),
+            _ => failure,
+        };
+        Some(failure.in_file(file))
     }
 }
 

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driven::SharedPack;
 use driven::updates::{Pulled, Stop};
+use driven::{Pack, SharedPack};
 use serde_json::json;
 
 use super::pull::word;
@@ -13,6 +13,7 @@ use crate::fetching::Fetching;
 use crate::gate::Gate;
 use crate::keys::now;
 use crate::output::Output;
+use crate::trusted::FIRST_USE;
 use crate::{Exit, Failure, Outcome};
 
 /// Say whether a newer pack is served, or follow it
@@ -69,9 +70,7 @@ impl Updates {
             let gate = self.fetching.gate(held.as_ref())?.beside(self.fetching.snapshots());
             if let Some(held) = held {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
-                if let Err(failure) = gate.admit_told(held.as_pack(), output) {
-                    refused = Some(note_refused(output, failure.message));
-                }
+                judge_again(&gate, held.as_pack(), &mut refused, output);
                 break (held, Arc::new(gate));
             }
             // Otherwise another process was faster, and something is here.
@@ -93,13 +92,7 @@ impl Updates {
                 }
             }
             // What is here was let in once: since then it may have expired, or a timestamp that names it.
-            Ok(None) => match gate.judge(store.load().pack()) {
-                Ok(()) => refused = None,
-                // A timestamp that can't be had just now says nothing about what is here.
-                Err(failure)
-                    if failure.code == "unreachable" || refused.as_ref() == Some(&failure.message) => {}
-                Err(failure) => refused = Some(note_refused(output, failure.message)),
-            },
+            Ok(None) => judge_again(&gate, store.load().pack(), &mut refused, output),
             Err(err) if failed.as_ref() == Some(&err.to_string()) => {}
             Err(err) => {
                 output.note(&format!("{err}; what is here stays"));
@@ -137,8 +130,20 @@ impl Updates {
     }
 }
 
-/// Tells that what is here stays in use although it would not be let in any more; gives why.
-fn note_refused(output: &mut Output, why: String) -> String {
-    output.note(&format!("what is here would not be let in any more: {why}"));
-    why
+/// Tells, once, that what is here stays in use although it would not be let in any more.
+fn judge_again(gate: &Gate, pack: Pack<'_>, refused: &mut Option<String>, output: &mut Output) {
+    match gate.judge(pack) {
+        Ok(is_first_use) => {
+            if is_first_use {
+                output.note(FIRST_USE);
+            }
+            *refused = None;
+        }
+        // A timestamp that can't be had just now says nothing about what is here.
+        Err(failure) if failure.code == "unreachable" || refused.as_ref() == Some(&failure.message) => {}
+        Err(failure) => {
+            output.note(&format!("what is here would not be let in any more: {}", failure.message));
+            *refused = Some(failure.message);
+        }
+    }
 }

@@ -158,7 +158,7 @@ impl State {
     /// One that was issued before, or at the same time and says otherwise.
     pub fn check_timestamp(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<(), Error> {
         let said = timestamp.timestamp();
-        let Some(seen) = self.timestamps.get(&(said.chain.0, said.pack.clone())) else { return Ok(()) };
+        let Some(seen) = self.seen(timestamp) else { return Ok(()) };
         if is_forgotten(seen, chain, &said.pack) {
             return Ok(());
         }
@@ -177,10 +177,17 @@ impl State {
         Ok(())
     }
 
-    /// Whether the root forgets the timestamps of a pack that were seen (R8): others may begin again before them.
-    pub fn forgets_timestamps(&self, chain: &RootChain, name: &str) -> bool {
-        let seen = self.timestamps.get(&(chain.newest().chain().0, name.into()));
-        seen.is_some_and(|seen| is_forgotten(seen, chain, name))
+    /// Whether a timestamp is the newest of its pack that was seen, and not forgotten by the root (R8).
+    pub fn remembers(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> bool {
+        let seen = self.seen(timestamp);
+        seen.is_some_and(|seen| {
+            seen.digest == timestamp.digest() && !is_forgotten(seen, chain, &timestamp.timestamp().pack)
+        })
+    }
+
+    fn seen(&self, timestamp: &SignedTimestamp) -> Option<&Seen> {
+        let said = timestamp.timestamp();
+        self.timestamps.get(&(said.chain.0, said.pack.clone()))
     }
 
     /// Writes down the newest root, once [`check_root`](Self::check_root) let it pass.
@@ -189,9 +196,15 @@ impl State {
         self.roots.insert(newest.chain().0, (newest.root().version, newest.digest()));
     }
 
-    /// Writes down a timestamp, once it was proved and [`check_timestamp`](Self::check_timestamp) let it pass.
+    /// Writes down a timestamp, once it was proved and [`check_timestamp`](Self::check_timestamp) let it pass. The one that
+    /// the root forgets stays forgotten, however often it is seen.
     pub fn saw_timestamp(&mut self, chain: &RootChain, timestamp: &SignedTimestamp) {
         let said = timestamp.timestamp();
+        let is_that =
+            |seen: &Seen| seen.digest == timestamp.digest() && is_forgotten(seen, chain, &said.pack);
+        if self.seen(timestamp).is_some_and(is_that) {
+            return;
+        }
         let root = chain.newest().root().version;
         let seen = Seen { issued: said.issued, expires: said.expires, digest: timestamp.digest(), root };
         self.timestamps.insert((said.chain.0, said.pack.clone()), seen);

@@ -664,6 +664,40 @@ fn a_timestamp_from_the_future_is_refused_or_recovered_from() {
 }
 
 #[test]
+fn a_timestamp_that_a_root_forgets_is_not_remembered_by_being_seen_again() {
+    let (one, pack) = (chain(), pack(3));
+    let [ahead, good] = [NOW + 10, NOW].map(|issued| stamp(&one, &pack, issued));
+    let mut state = State::default();
+    let see = |chain: &RootChain, timestamp, state: &mut State| {
+        Policy::root(chain).now(NOW).timestamp(timestamp).note_seen(state);
+    };
+    assert!(!state.remembers(&one, &ahead));
+    see(&one, &ahead, &mut state);
+    assert!(state.remembers(&one, &ahead) && !state.remembers(&one, &good));
+    let recover = |root: &mut Root| {
+        root.recoveries.push(Recovery { name: "house".into(), version: 0, root: root.version });
+    };
+    let two = then(&one, recover, &[1, 2]).unwrap();
+    assert!(!state.remembers(&two, &ahead));
+    see(&two, &ahead, &mut state);
+    assert!(!state.remembers(&two, &ahead));
+    assert_eq!(state.check_timestamp(&two, &good), Ok(()));
+    see(&two, &good, &mut state);
+    assert!(state.remembers(&two, &good));
+}
+
+#[test]
+fn signatures_of_strangers_are_dropped_from_a_timestamp() {
+    let (one, pack) = (chain(), pack(3));
+    let signed = stamp(&one, &pack, NOW);
+    let mut more = signed.clone();
+    more.sign(&key(4));
+    more.sign(&key(9));
+    more.drop_strangers(&one);
+    assert_eq!(more, signed);
+}
+
+#[test]
 fn a_timestamp_that_is_asked_for_must_be_there() {
     let chain = chain();
     let pack = pack(3);

@@ -123,6 +123,14 @@ impl SignedTimestamp {
         Ok(())
     }
 
+    /// Drops the signatures of keys that may sign no timestamps: anybody can add such, and a later root may list a key.
+    pub fn drop_strangers(&mut self, chain: &RootChain) {
+        let root = chain.newest().root();
+        let may_sign =
+            |id| root.keys.iter().any(|one| one.roles.contains(&Role::Timestamp) && one.key.id() == id);
+        self.signatures.retain(|signature| may_sign(signature.key));
+    }
+
     /// The file's text: what is signed, and the signatures.
     pub fn render(&self) -> String {
         format!("{}{}", self.text, render_signatures(&self.signatures))

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use alloc::string::String;
 
-use super::{Policy, RootChain, State, Story};
+use super::{Policy, RootChain, SignedTimestamp, State, Story};
 use crate::durable;
 use crate::error::Error;
 use crate::pack::{Pack, Verified};
@@ -103,6 +103,19 @@ impl TrustStore {
     /// A policy without a root, by which nothing can be kept; a state that is damaged, or can't be read or written, so that
     /// what was seen is not remembered. Whether the pack holds is in the story.
     pub fn judge(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Judged, Error> {
+        self.judge_and_write(pack, policy, true)
+    }
+
+    /// As [`judge`](Self::judge), and writes down the root and the timestamp alone: that the pack was taken is not news, or
+    /// nothing for others who keep the same state.
+    ///
+    /// # Errors
+    /// As of [`judge`](Self::judge).
+    pub fn observe(&self, pack: Pack<'_>, policy: &Policy<'_>) -> Result<Judged, Error> {
+        self.judge_and_write(pack, policy, false)
+    }
+
+    fn judge_and_write(&self, pack: Pack<'_>, policy: &Policy<'_>, is_taken: bool) -> Result<Judged, Error> {
         let own = self.resolved()?;
         // What can be no state leaves no lock beside it either.
         if std::fs::metadata(&own.path).is_ok_and(|there| !there.is_file()) {
@@ -116,8 +129,8 @@ impl TrustStore {
         let story = pack.story(&policy.clone().state(&state));
         policy.note_seen(&mut state);
         let accepted = match story.fault() {
-            Some(_) => Ok(()),
-            None => state.accept(chain, &pack.tables(), policy.given_timestamp()),
+            None if is_taken => state.accept(chain, &pack.tables(), policy.given_timestamp()),
+            _ => Ok(()),
         };
         let seen = state.render();
         if seen != kept {
@@ -145,24 +158,26 @@ impl TrustStore {
         Ok(self.read()?.floor(chain, name).is_some())
     }
 
-    /// Whether the root forgets the timestamps of a pack that were seen (R8).
+    /// Whether a timestamp is the newest of its pack that was seen, and not forgotten by the root (R8).
     ///
     /// # Errors
     /// A state that is damaged or can't be read.
-    pub fn forgets_timestamps(&self, chain: &RootChain, name: &str) -> Result<bool, Error> {
-        Ok(self.read()?.forgets_timestamps(chain, name))
+    pub fn remembers(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<bool, Error> {
+        Ok(self.read()?.remembers(chain, timestamp))
     }
 
     /// The same by the path behind links, so that all who keep it in one file wait for one lock.
     fn resolved(&self) -> Result<Self, Error> {
         match std::fs::canonicalize(&self.path) {
             Ok(path) => Ok(TrustStore::new(path)),
-            Err(_) if self.path.is_symlink() => {
-                let err = io::Error::new(io::ErrorKind::InvalidInput, "it is a link that leads nowhere");
-                Err(Error::io(&self.path, err))
-            }
+            Err(_) if self.path.is_symlink() => Err(self.leads_nowhere()),
             Err(_) => Ok(self.clone()),
         }
+    }
+
+    fn leads_nowhere(&self) -> Error {
+        let err = io::Error::new(io::ErrorKind::InvalidInput, "it is a link that leads nowhere");
+        Error::io(&self.path, err)
     }
 
     /// S1
@@ -175,6 +190,7 @@ impl TrustStore {
         let io = |err| Error::io(&self.path, err);
         let file = match durable::open(&self.path) {
             Ok(file) => file,
+            Err(_) if self.path.is_symlink() && !self.path.exists() => return Err(self.leads_nowhere()),
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
             Err(err) => return Err(io(err)),
         };

@@ -131,6 +131,22 @@ fn the_state_file_remembers_refuses_damage_and_is_written_only_when_a_pack_is_le
 }
 
 #[test]
+fn what_is_observed_lowers_no_floor() {
+    let (dir, chain) = (tempfile::tempdir().unwrap(), chain());
+    let (store, policy) = (TrustStore::new(dir.path().join("state")), Policy::root(&chain).name("house"));
+    let [older, newer] = [pack(1), pack(2)];
+    let back = policy.clone().accept_version(1);
+    assert!(store.observe(Pack::open(&newer).unwrap(), &policy).unwrap().story.fault().is_none());
+    assert!(!store.knows(&chain, "house").unwrap());
+    store.admit(Pack::open(&newer).unwrap(), &policy).unwrap();
+    assert!(store.observe(Pack::open(&older).unwrap(), &back).unwrap().story.fault().is_none());
+    assert_eq!(store.admit(Pack::open(&older).unwrap(), &policy).unwrap_err().code(), "rolled-back");
+    // The root is written down.
+    let text = fs::read_to_string(dir.path().join("state")).unwrap();
+    assert!(text.contains(&format!("root {}", chain.newest().chain())), "{text}");
+}
+
+#[test]
 fn many_at_once_never_lower_a_floor() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), chain());
     let path = dir.path().join("state");
@@ -553,6 +569,9 @@ fn what_a_root_forgets_stays_forgotten_though_its_key_counts() {
     // By a mistake it was dated ahead; the root keeps its keys.
     let both = ["--key", "alice.key", "--key", "bob.key"];
     project.expect(0, &[FORGET[2], &both].concat());
+    // Whoever looks meanwhile does not bring it back.
+    let verify = ["verify", "1.drv", "--root", "trust.root", "--state", "seen", "--timestamp", "own.stamp"];
+    project.expect(0, &verify);
     stamp("1.drv", "2020-02-01", "good.stamp");
     project.expect(0, &["publish", "site", "1.drv", "--timestamp", "good.stamp"]);
     let read = |file: &str| fs::read_to_string(project.path(file)).unwrap();
@@ -564,6 +583,11 @@ fn what_a_root_forgets_stays_forgotten_though_its_key_counts() {
     project.expect(0, &["publish", "site", "2.drv", "--timestamp", "next.stamp"]);
     project.expect(0, &pull);
     assert_eq!(read("own.stamp"), read("next.stamp"));
+    // One that is brought by hand, where none is served.
+    fs::remove_file(project.path("site/demo/timestamp")).unwrap();
+    stamp("2.drv", "2020-04-01", "own.stamp");
+    project.expect(0, &pull);
+    assert!(read("seen").contains("2020-04-01"));
 }
 
 #[test]
