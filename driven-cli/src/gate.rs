@@ -45,6 +45,15 @@ struct Known {
     newest: Option<SignedTimestamp>,
 }
 
+/// What was found of a pack that is not refused.
+#[derive(Default)]
+pub(crate) struct Judgement {
+    /// It is the first that was seen.
+    pub(crate) is_first_use: bool,
+    /// Why no timestamp could be had, of a pack that is here.
+    pub(crate) missing: Option<Failure>,
+}
+
 /// By which timestamp a pack is judged.
 #[derive(Default)]
 struct Choice {
@@ -116,7 +125,7 @@ impl Gate {
     /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
     pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, Refused> {
         self.refuse_older(pack)?;
-        let is_first_use = self.judge_by(pack, false)?;
+        let is_first_use = self.judge_by(pack, false)?.is_first_use;
         self.past().took(pack.manifest().version());
         Ok(is_first_use)
     }
@@ -130,13 +139,13 @@ impl Gate {
     }
 
     /// Refuses a pack that is here when it would not be let in any more. While no timestamp can be had it is judged by the
-    /// one that is kept, or by all else; only when that finds nothing, that none can be had is the error.
-    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<bool, Failure> {
+    /// one that is kept, or by all else.
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Judgement, Failure> {
         Ok(self.judge_by(pack, true)?)
     }
 
-    fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<bool, Refused> {
-        let Some(mut known) = self.known() else { return Ok(false) };
+    fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<Judgement, Refused> {
+        let Some(mut known) = self.known() else { return Ok(Judgement::default()) };
         // A program that follows for days must not judge by what held when it began.
         if known.is_used {
             known.asked.renew()?;
@@ -151,17 +160,17 @@ impl Gate {
         let is_back = is_here && past.is_accepted_taken && past.accepted == Some(version);
         let told =
             if is_back { asked.observe(pack, &self.address)? } else { asked.judge(pack, &self.address)? };
-        let kept = asked.keep_timestamp(name);
-        let is_lacking = asked.timestamp.is_none() && failed(&told.story) == Some("P9");
-        match (asked.fault(&told.story, &self.address, Some(&place)), missing) {
-            (Some(_), Some(missing)) if is_lacking => return Err(missing),
-            (Some(failure), _) => return Err(failure.into()),
-            (None, Some(missing)) => return Err(missing),
-            (None, None) => {}
+        // What is proved is remembered also when the pack is refused, and that it can't be is an error (S5).
+        if asked.holds_timestamp(name)? {
+            known.newest.clone_from(&asked.timestamp);
+            asked.keep_timestamp(name)?;
         }
-        kept?;
-        known.newest = asked.timestamp;
-        Ok(told.is_first_use)
+        let missing = missing.map(Failure::from);
+        let is_lacking = asked.timestamp.is_none() && failed(&told.story) == Some("P9");
+        match asked.fault(&told.story, &self.address, Some(&place)) {
+            Some(failure) if missing.is_none() || !is_lacking => Err(failure.into()),
+            _ => Ok(Judgement { is_first_use: told.is_first_use && !is_back, missing }),
+        }
     }
 
     /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.

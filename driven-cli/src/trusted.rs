@@ -263,31 +263,42 @@ impl Asked {
         Ok(kept)
     }
 
-    /// Whether a timestamp that is kept keeps out those that are older: with a state what that remembers, else as long as its
-    /// keys count.
+    /// Whether a timestamp that is kept keeps out those that are older: while its keys count; and where the root has forgotten
+    /// one of that pack (R8), if the state remembers this one.
     pub(crate) fn goes_by(&self, timestamp: &SignedTimestamp) -> Result<bool, Failure> {
+        if !self.is_signed_by_ours(timestamp) {
+            return Ok(false);
+        }
         match (&self.state, &self.by) {
-            (Some(state), By::Root(root)) => Ok(TrustStore::new(state).remembers(root, timestamp)?),
-            _ => Ok(self.is_signed_by_ours(timestamp)),
+            (Some(state), By::Root(root))
+                if root.newest().root().recovery(&timestamp.timestamp().pack, 0).is_some() =>
+            {
+                Ok(TrustStore::new(state).remembers(root, timestamp)?)
+            }
+            _ => Ok(true),
         }
     }
 
-    /// Keeps the timestamp by which a pack was judged, if it holds, whatever became of the pack.
+    /// Whether the timestamp by which a pack was judged is proved and about it, whatever became of the pack.
+    pub(crate) fn holds_timestamp(&self, pack: &str) -> Result<bool, Failure> {
+        let (Some(timestamp), By::Root(root)) = (&self.timestamp, &self.by) else { return Ok(false) };
+        if timestamp.timestamp().pack != pack {
+            return Ok(false);
+        }
+        if let Some(state) = &self.state {
+            return Ok(TrustStore::new(state).remembers(root, timestamp)?);
+        }
+        let mut seen = State::default();
+        self.policy().note_seen(&mut seen);
+        Ok(seen.remembers(root, timestamp))
+    }
+
+    /// Keeps the timestamp by which a pack was judged, once it was found to hold.
     pub(crate) fn keep_timestamp(&self, pack: &str) -> Result<(), Failure> {
         let (Some(timestamp), Some(file), By::Root(root)) = (&self.timestamp, &self.timestamp_file, &self.by)
         else {
             return Ok(());
         };
-        let holds = if self.state.is_some() {
-            self.goes_by(timestamp)?
-        } else {
-            let mut seen = State::default();
-            self.policy().note_seen(&mut seen);
-            seen.remembers(root, timestamp)
-        };
-        if !holds || timestamp.timestamp().pack != pack {
-            return Ok(());
-        }
         let mut timestamp = timestamp.clone();
         timestamp.drop_strangers(root);
         self.check_files()?;

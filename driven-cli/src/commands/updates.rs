@@ -130,20 +130,23 @@ impl Updates {
     }
 }
 
-/// Tells, once, that what is here stays in use although it would not be let in any more.
+/// Tells, once, that what is here stays in use although it would not be let in any more, or what keeps that from being known.
 fn judge_again(gate: &Gate, pack: Pack<'_>, refused: &mut Option<String>, output: &mut Output) {
-    match gate.judge(pack) {
-        Ok(is_first_use) => {
-            if is_first_use {
+    let why = match gate.judge(pack) {
+        Ok(judgement) => {
+            if judgement.is_first_use {
                 output.note(FIRST_USE);
             }
-            *refused = None;
+            // That one can't be reached just now is no news.
+            let missing = judgement.missing.filter(|failure| failure.code != "unreachable");
+            missing.map(|failure| format!("no timestamp can be had: {}", failure.message))
         }
-        // A timestamp that can't be had just now says nothing about what is here.
-        Err(failure) if failure.code == "unreachable" || refused.as_ref() == Some(&failure.message) => {}
-        Err(failure) => {
-            output.note(&format!("what is here would not be let in any more: {}", failure.message));
-            *refused = Some(failure.message);
-        }
+        Err(failure) => Some(format!("what is here would not be let in any more: {}", failure.message)),
+    };
+    if let Some(why) = &why
+        && refused.as_ref() != Some(why)
+    {
+        output.note(why);
     }
+    *refused = why;
 }

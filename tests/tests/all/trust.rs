@@ -624,6 +624,33 @@ fn a_timestamp_file_is_kept_for_one_pack_and_what_is_served_is_told_apart() {
     assert!(err.contains("own.stamp: this timestamp is about `other`, not about `demo`"), "{err}");
 }
 
+#[test]
+fn a_newer_timestamp_that_is_kept_counts_also_on_first_use_and_the_better_signed_copy_is_taken() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--state", "seen"];
+    let pull = [&pull[..], &["--timestamp", "own.stamp"]].concat();
+    // What was committed with the project is newer than what is served to whoever comes first.
+    fs::copy(project.path("2.stamp"), project.path("own.stamp")).unwrap();
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    assert!(project.expect(2, &pull).1.contains("version 2 is current by the timestamp"));
+    project.expect(0, &["publish", "site", "2.drv", "--timestamp", "2.stamp"]);
+    project.expect(0, &pull);
+    // From now on two must sign; the second adds to the same text.
+    project.expect(0, &["keygen", "daily"]);
+    let both = ["--key", "alice.key", "--key", "bob.key"];
+    let add = ["trust", "add", "trust.root", "daily.pub", "--role", "timestamp"];
+    project.expect(0, &[&add[..], &["--role-threshold", "timestamp=2"], &both].concat());
+    let (_, err) = project.expect(2, &pull);
+    assert!(err.contains("demo/timestamp: ") && err.contains("missing"), "{err}");
+    let told = ["trust", "timestamp", "2.drv", "--root", "trust.root", "--key", "daily.key"];
+    let told = [&told[..], &["-o", "2.stamp", "--issued", "2020-01-02", "--expires", "2999-01-01"]].concat();
+    project.expect(0, &told);
+    project.expect(0, &["publish", "site", "2.drv", "--timestamp", "2.stamp"]);
+    project.expect(0, &pull);
+    assert_eq!(fs::read(project.path("own.stamp")).unwrap(), fs::read(project.path("2.stamp")).unwrap());
+}
+
 /// Another key for timestamps takes the place of `stamp`, and what it dated is forgotten.
 const FORGET: [&[&str]; 3] = [
     &["trust", "revoke", "trust.root", "stamp", "--reason", "stolen"],
