@@ -625,6 +625,22 @@ fn a_timestamp_file_is_kept_for_one_pack_and_what_is_served_is_told_apart() {
 }
 
 #[test]
+fn who_pulls_goes_back_by_naming_the_version_alone() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--state", "seen"];
+    project.expect(0, &["publish", "site", "2.drv"]);
+    project.expect(0, &pull);
+    project.expect(0, &["publish", "site", "1.drv"]);
+    let (_, err) = project.expect(2, &pull);
+    assert!(err.contains("demo: ") && err.contains("`--accept-version`"), "{err}");
+    project.expect(2, &[&pull[..], &["--accept-version", "3"]].concat());
+    project.expect(0, &[&pull[..], &["--accept-version", "1"]].concat());
+    project.expect(0, &pull);
+    assert_eq!(fs::read(project.path("own.drv")).unwrap(), fs::read(project.path("1.drv")).unwrap());
+}
+
+#[test]
 fn a_newer_timestamp_that_is_kept_counts_also_on_first_use_and_the_better_signed_copy_is_taken() {
     let project = stamped();
     let address = format!("file://{}/demo", project.path("site").display());
