@@ -551,6 +551,10 @@ fn who_pulls_gets_the_first_timestamp_and_goes_by_the_newest() {
     project.write("driven.toml", "[trust]\nroot = \"trust.root\"\ntimestamp = \"project.stamp\"\n");
     project.expect(0, &["pull", &address]);
     assert_eq!(read("project.stamp"), read("2.stamp"));
+    // Where none can be had, the one that is kept lets nothing in.
+    fs::remove_file(project.path("site/demo/timestamp")).unwrap();
+    fs::create_dir(project.path("site/demo/timestamp")).unwrap();
+    assert!(project.expect(2, &pull).1.contains("demo/timestamp"));
 }
 
 #[test]
