@@ -64,4 +64,4 @@ pub use sign::{holds_key, read_key, sign_pack};
 pub use source::{RuleSource, nfc};
 #[cfg(feature = "watch")]
 pub use watch::{Reload, Watch, watch};
-pub use write::{replace_whole, write_if_changed, write_whole};
+pub use write::{create_whole, replace_whole, write_if_changed, write_whole};

@@ -49,6 +49,29 @@ pub fn replace_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Writes `bytes` to `path` as [`write_whole`] where nothing is there, a link neither. Gives whether it was written; of
+/// several who write at once one does.
+///
+/// A file system that gives no file two names can't keep them apart: there the last one stays.
+///
+/// # Errors
+/// What the file system says; nothing is at `path` then.
+pub fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if path.symlink_metadata().is_ok() {
+        return Ok(false);
+    }
+    let beside = unused_beside(path);
+    let put = || match fs::hard_link(&beside, path) {
+        Ok(()) => Ok(true),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(_) => fs::rename(&beside, path).map(|()| true),
+    };
+    let written = write_new(&beside, bytes, |_| Ok(())).and_then(|()| put());
+    // It has another name now, or none is left to it; nothing more can be done about it than to try.
+    let _ = fs::remove_file(&beside);
+    written
+}
+
 /// Where a write to `path` ends up: behind links, and on nothing but a regular file or a new one.
 fn regular_target(path: &Path) -> io::Result<PathBuf> {
     if path.file_name().is_none() {

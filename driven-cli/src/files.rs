@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use driven::PackBuf;
-use driven_build::write_if_changed;
+use driven_build::{create_whole, write_if_changed};
 use driven_format::Tables;
 use driven_format::patch::PATCH_MAGIC;
 use driven_format::trust::{KeyId, attach};
@@ -126,6 +126,10 @@ fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Refuses a file that exists and is something else: it may be a key or a source.
 pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
     let there = fs::metadata(path);
+    if there.is_err() && path.is_symlink() {
+        let message = format!("{} is a link that leads nowhere", path.display());
+        return Err(Failure::new("exists", message).hint("remove it, or choose another name"));
+    }
     if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         let message = format!("{} is no regular file", path.display());
         return Err(Failure::new("exists", message).hint("name a file"));
@@ -175,6 +179,12 @@ pub(crate) fn write_built(path: &Path, pack: &[u8], output: &mut Output) -> Resu
 fn signers(pack: &[u8]) -> Vec<KeyId> {
     let tables = Tables::check(pack);
     tables.map_or(Vec::new(), |tables| tables.signatures().iter().map(|one| KeyId(one.key_id)).collect())
+}
+
+/// Writes a file whole, where nothing is and [`may_write`] allows it; gives whether it did.
+pub(crate) fn create(path: &Path, bytes: &[u8], kind: &Kind) -> Result<bool, Failure> {
+    may_write(path, kind)?;
+    create_whole(path, bytes).map_err(|err| Failure::io(path, &err))
 }
 
 /// Writes a file whole, where [`may_write`] allows it.

@@ -50,8 +50,19 @@ struct Known {
 pub(crate) struct Judgement {
     /// It is the first that was seen.
     pub(crate) is_first_use: bool,
-    /// Why no timestamp could be had, of a pack that is here.
+    /// Why no timestamp could be had, of a pack that is here; not that one can't be reached while another is kept.
     pub(crate) missing: Option<Failure>,
+}
+
+/// Where a pack lies that is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It was fetched.
+    There,
+    /// It is in use.
+    Here,
+    /// It is in use, and whoever serves the next does not answer: nothing more is asked.
+    HereAlone,
 }
 
 /// By which timestamp a pack is judged.
@@ -125,7 +136,7 @@ impl Gate {
     /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
     pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, Refused> {
         self.refuse_older(pack)?;
-        let is_first_use = self.judge_by(pack, false)?.is_first_use;
+        let is_first_use = self.judge_at(pack, Place::There)?.is_first_use;
         self.past().took(pack.manifest().version());
         Ok(is_first_use)
     }
@@ -139,12 +150,12 @@ impl Gate {
     }
 
     /// Refuses a pack that is here when it would not be let in any more. While no timestamp can be had it is judged by the
-    /// one that is kept, or by all else.
-    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Judgement, Failure> {
-        Ok(self.judge_by(pack, true)?)
+    /// one that is kept, or by all else; `is_answered` is false when it is known that none can be.
+    pub(crate) fn judge(&self, pack: Pack<'_>, is_answered: bool) -> Result<Judgement, Failure> {
+        Ok(self.judge_at(pack, if is_answered { Place::Here } else { Place::HereAlone })?)
     }
 
-    fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<Judgement, Refused> {
+    fn judge_at(&self, pack: Pack<'_>, at: Place) -> Result<Judgement, Refused> {
         let Some(mut known) = self.known() else { return Ok(Judgement::default()) };
         // A program that follows for days must not judge by what held when it began.
         if known.is_used {
@@ -153,24 +164,32 @@ impl Gate {
         known.is_used = true;
         known.asked.check_files()?;
         let (name, version) = (pack.manifest().name(), pack.manifest().version());
-        let Choice { timestamp, place, missing } = known.choose(name, is_here, &self.address)?;
+        let Choice { timestamp, place, missing } = known.choose(name, at, &self.address)?;
         let past = *self.past();
-        let asked = Asked { timestamp, accept_version: past.accepted, ..known.asked.clone() };
+        let mut asked = Asked { timestamp, accept_version: past.accepted, ..known.asked.clone() };
         // Whoever went back on purpose does not take others who keep the same state back with him, again and again.
-        let is_back = is_here && past.is_accepted_taken && past.accepted == Some(version);
-        let told =
+        let is_back = at != Place::There && past.is_accepted_taken && past.accepted == Some(version);
+        let mut told =
             if is_back { asked.observe(pack, &self.address)? } else { asked.judge(pack, &self.address)? };
+        // None is kept that counts, or others who keep the same state saw a newer one.
+        let is_lacking =
+            missing.is_some() && (asked.timestamp.is_none() || failed(&told.story) == Some("T5"));
+        if is_lacking {
+            asked = Asked { timestamp: None, timestamp_file: None, ..asked };
+            told = asked.observe(pack, &self.address)?;
+        }
         // What is proved is remembered also when the pack is refused, and that it can't be is an error (S5).
         if asked.holds_timestamp(name)? {
             known.newest.clone_from(&asked.timestamp);
             asked.keep_timestamp(name)?;
         }
-        let missing = missing.map(Failure::from);
-        let is_lacking = asked.timestamp.is_none() && failed(&told.story) == Some("P9");
-        match asked.fault(&told.story, &self.address, Some(&place)) {
-            Some(failure) if missing.is_none() || !is_lacking => Err(failure.into()),
-            _ => Ok(Judgement { is_first_use: told.is_first_use && !is_back, missing }),
+        if let Some(failure) = asked.fault(&told.story, &self.address, Some(&place)) {
+            return Err(failure.into());
         }
+        // What keeps it from being known whether another one is current is told; not so that one can't be reached just now.
+        let missing =
+            missing.map(Failure::from).filter(|failure| is_lacking || failure.code != "unreachable");
+        Ok(Judgement { is_first_use: told.is_first_use && !is_back && !is_lacking, missing })
     }
 
     /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.
@@ -228,7 +247,7 @@ impl Past {
 
 impl Known {
     /// The newest timestamp that is served or was kept, where one is asked for.
-    fn choose(&mut self, pack: &str, is_here: bool, address: &Path) -> Result<Choice, Refused> {
+    fn choose(&mut self, pack: &str, at: Place, address: &Path) -> Result<Choice, Refused> {
         let Some(file) = self.asked.timestamp_file.clone() else { return Ok(Choice::default()) };
         let in_file = self.asked.kept_timestamp(pack)?;
         let mut newest: Option<SignedTimestamp> = None;
@@ -240,7 +259,13 @@ impl Known {
             }
         }
         let kept = |timestamp, missing| Choice { timestamp, place: file, missing };
-        match self.served(address) {
+        let served = match at {
+            Place::HereAlone => {
+                Err(Failure::new("unreachable", format!("`{}` does not answer", address.display())).into())
+            }
+            Place::There | Place::Here => self.served(address),
+        };
+        match served {
             Ok(Some(served)) => {
                 let is_newer = |kept: &SignedTimestamp| kept.timestamp().issued >= served.timestamp().issued;
                 Ok(match newest.filter(is_newer) {
@@ -252,7 +277,7 @@ impl Known {
             }
             // What nobody goes by is judged too where there is nothing else: somebody may have brought it by hand.
             Ok(None) => Ok(kept(newest.or(in_file), None)),
-            Err(missing) if is_here => Ok(kept(newest, Some(missing))),
+            Err(missing) if at != Place::There => Ok(kept(newest, Some(missing))),
             Err(missing) => Err(missing),
         }
     }

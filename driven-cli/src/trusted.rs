@@ -88,11 +88,6 @@ fn project_timestamp(path: &Path) -> Result<SignedTimestamp, Failure> {
     })
 }
 
-/// A timestamp that is kept, if there is one yet: the first comes from where the pack is served.
-pub(crate) fn first_or_read(path: &Path) -> Result<Option<SignedTimestamp>, Failure> {
-    if path.exists() { read_timestamp(path).map(Some) } else { Ok(None) }
-}
-
 impl Asked {
     /// Nothing but who must have signed, and the time.
     pub(crate) fn by((by, by_file): (By, PathBuf)) -> Result<Self, Failure> {
@@ -115,9 +110,9 @@ impl Asked {
         Asked::read(root, |file| project_timestamp(file).map(Some))
     }
 
-    /// The same for who fetches: the first timestamp is still to come.
+    /// The same for who fetches: the timestamp is still to come.
     pub(crate) fn of_project_or_first(root: &Path) -> Result<Option<Self>, Failure> {
-        Asked::read(root, first_or_read)
+        Asked::read(root, |_| Ok(None))
     }
 
     fn read(
@@ -248,19 +243,23 @@ impl Asked {
     /// The timestamp that is kept, whether it counts or not.
     pub(crate) fn kept_timestamp(&self, pack: &str) -> Result<Option<SignedTimestamp>, Failure> {
         let Some(file) = &self.timestamp_file else { return Ok(None) };
-        let kept = first_or_read(file).map_err(|failure| {
+        if !file.exists() {
+            // The first comes from where the pack is served.
+            return Ok(None);
+        }
+        let kept = read_timestamp(file).map_err(|failure| {
             failure.hint("remove it if nobody needs it: then the one that is served is taken")
         })?;
-        let about = kept.as_ref().map_or(pack, |kept| &kept.timestamp().pack);
+        let about = &kept.timestamp().pack;
         // It would make room for one of this pack, and an older one of that pack could come then.
-        if about != pack && kept.as_ref().is_some_and(|kept| self.is_signed_by_ours(kept)) {
+        if about != pack && self.is_signed_by_ours(&kept) {
             let message =
                 format!("{}: this timestamp is about `{about}`, not about `{pack}`", file.display());
             return Err(
                 Failure::new("timestamp", printable(&message)).hint("give each pack a file of its own")
             );
         }
-        Ok(kept)
+        Ok(Some(kept))
     }
 
     /// Whether a timestamp that is kept keeps out those that are older: while its keys count; and where the root has forgotten
@@ -282,7 +281,7 @@ impl Asked {
     /// Whether the timestamp by which a pack was judged is proved and about it, whatever became of the pack.
     pub(crate) fn holds_timestamp(&self, pack: &str) -> Result<bool, Failure> {
         let (Some(timestamp), By::Root(root)) = (&self.timestamp, &self.by) else { return Ok(false) };
-        if timestamp.timestamp().pack != pack {
+        if timestamp.timestamp().pack != pack || !self.is_signed_by_ours(timestamp) {
             return Ok(false);
         }
         if let Some(state) = &self.state {
@@ -305,6 +304,11 @@ impl Asked {
         // A link of the user's own is followed, none that a project has.
         let behind = self.project.is_none().then(|| file.canonicalize().ok()).flatten();
         let place = behind.as_ref().unwrap_or(file);
+        let text = timestamp.render();
+        let io = |err| Failure::io(place, &err);
+        if !place.exists() && files::create(place, text.as_bytes(), &Kind::Timestamp)? {
+            return durable::flush_folder_of(place).map_err(io);
+        }
         let is_to_be_written = || -> Result<bool, Failure> {
             let Some(there) = self.kept_timestamp(pack)? else { return Ok(true) };
             let is_newer = there.timestamp().issued > timestamp.timestamp().issued;
@@ -314,10 +318,11 @@ impl Asked {
             return Ok(());
         }
         // Another process may have kept a newer one meanwhile.
-        let _held = place.is_file().then(|| durable::lock_in_place(place)).transpose()?;
+        let _held = durable::lock_in_place(place)?;
         if is_to_be_written()? {
             files::may_write(place, &Kind::Timestamp)?;
-            replace_whole(place, timestamp.render().as_bytes()).map_err(|err| Failure::io(place, &err))?;
+            replace_whole(place, text.as_bytes()).map_err(io)?;
+            durable::flush_folder_of(place).map_err(io)?;
         }
         Ok(())
     }

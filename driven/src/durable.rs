@@ -137,13 +137,13 @@ fn write_new(path: &Path, fill: impl FnOnce(&mut io::BufWriter<File>) -> io::Res
 
 /// Makes what was renamed or removed in the folder of `path` last.
 #[cfg(unix)]
-pub(crate) fn flush_folder_of(path: &Path) -> io::Result<()> {
+pub fn flush_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Other systems have no such call for folders.
 #[cfg(not(unix))]
-pub(crate) fn flush_folder_of(_: &Path) -> io::Result<()> {
+pub fn flush_folder_of(_: &Path) -> io::Result<()> {
     Ok(())
 }

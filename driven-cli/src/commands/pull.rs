@@ -60,13 +60,16 @@ impl Pull {
     fn take(&self, held: Option<&SharedPack>, pack: &SharedPack) -> Result<bool, Failure> {
         let expected = held.map(SharedPack::file_hash);
         if let Some(file) = &self.output {
-            let is_there = file.is_file();
-            let _held = is_there.then(|| durable::lock_in_place(file)).transpose()?;
-            let there = if is_there { Some(SharedPack::open(file)?.file_hash()) } else { None };
-            if there != expected {
+            let bytes = pack.as_pack().as_bytes();
+            let Some(expected) = expected else { return files::create(file, bytes, &Kind::Pack) };
+            if !file.is_file() {
                 return Ok(false);
             }
-            return files::write(file, pack.as_pack().as_bytes(), &Kind::Pack).map(|()| true);
+            let _held = durable::lock_in_place(file)?;
+            if SharedPack::open(file)?.file_hash() != expected {
+                return Ok(false);
+            }
+            return files::write(file, bytes, &Kind::Pack).map(|()| true);
         }
         Ok(self.fetching.snapshots().take_if(expected.as_ref(), pack, now()?)?)
     }

@@ -70,7 +70,7 @@ impl Updates {
             let gate = self.fetching.gate(held.as_ref())?.beside(self.fetching.snapshots());
             if let Some(held) = held {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
-                judge_again(&gate, held.as_pack(), &mut refused, output);
+                judge_again(&gate, held.as_pack(), true, &mut refused, output);
                 break (held, Arc::new(gate));
             }
             // Otherwise another process was faster, and something is here.
@@ -84,20 +84,24 @@ impl Updates {
         let interval = Duration::from_secs(self.interval.max(1));
         // What went wrong last: it is told once, however often it is tried.
         let mut failed = None;
-        updates.follow(&store, interval, &stop, |round| match round {
-            Ok(Some(pulled)) => {
-                (failed, refused) = (None, None);
+        updates.follow(&store, interval, &stop, |round| {
+            let why = round.as_ref().err().map(ToString::to_string);
+            if let Ok(Some(pulled)) = round {
+                refused = None;
                 if self.told(pulled, output).is_break() {
                     stop.stop();
                 }
+            } else {
+                if let Some(why) = &why
+                    && failed.as_ref() != Some(why)
+                {
+                    output.note(&format!("{why}; what is here stays"));
+                }
+                // It was let in once: since then it may have expired, or a timestamp that names it, or lost its keys.
+                let is_answered = !matches!(round, Err(err) if err.code() == "unreachable");
+                judge_again(&gate, store.load().pack(), is_answered, &mut refused, output);
             }
-            // What is here was let in once: since then it may have expired, or a timestamp that names it.
-            Ok(None) => judge_again(&gate, store.load().pack(), &mut refused, output),
-            Err(err) if failed.as_ref() == Some(&err.to_string()) => {}
-            Err(err) => {
-                output.note(&format!("{err}; what is here stays"));
-                failed = Some(err.to_string());
-            }
+            failed = why;
         });
         Ok(Exit::Clean)
     }
@@ -131,15 +135,19 @@ impl Updates {
 }
 
 /// Tells, once, that what is here stays in use although it would not be let in any more, or what keeps that from being known.
-fn judge_again(gate: &Gate, pack: Pack<'_>, refused: &mut Option<String>, output: &mut Output) {
-    let why = match gate.judge(pack) {
+fn judge_again(
+    gate: &Gate,
+    pack: Pack<'_>,
+    is_answered: bool,
+    refused: &mut Option<String>,
+    output: &mut Output,
+) {
+    let why = match gate.judge(pack, is_answered) {
         Ok(judgement) => {
             if judgement.is_first_use {
                 output.note(FIRST_USE);
             }
-            // That one can't be reached just now is no news.
-            let missing = judgement.missing.filter(|failure| failure.code != "unreachable");
-            missing.map(|failure| format!("no timestamp can be had: {}", failure.message))
+            judgement.missing.map(|failure| format!("no timestamp can be had: {}", failure.message))
         }
         Err(failure) => Some(format!("what is here would not be let in any more: {}", failure.message)),
     };

@@ -11,6 +11,7 @@ mod embed;
 #[cfg(target_os = "linux")]
 mod faults;
 mod format;
+mod gate;
 mod guard;
 mod harness;
 mod import;
