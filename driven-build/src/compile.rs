@@ -476,6 +476,7 @@ impl Inputs {
         }
         for source in &folder.sources {
             self.files.push(Arc::clone(&source.file));
+            security::check_id(source, &mut self.report);
             if is_foreign {
                 security::check_foreign(&source.file, &mut self.report);
             } else {
@@ -495,18 +496,24 @@ impl Inputs {
         };
         for source in open(&self.pack.personas, &mut self.linked, &mut self.report) {
             self.files.push(Arc::clone(&source.file));
+            security::check_id(&source, &mut self.report);
             security::check_text(&source.file, &mut self.report);
             self.set.personas.extend(lower_persona(&source, &mut self.report));
         }
         for source in open(&self.pack.workflows, &mut self.linked, &mut self.report) {
             self.files.push(Arc::clone(&source.file));
+            security::check_id(&source, &mut self.report);
             security::check_text(&source.file, &mut self.report);
             self.set.workflows.extend(lower_workflow(&source, &mut self.report));
         }
         let settings = root.join(PACK_FILE);
         if settings.exists() {
-            // What is wrong with it was reported when it was read.
-            self.files.extend(read_text(&settings, &settings, &mut Report::default()));
+            // What is wrong with it as settings was reported when it was read.
+            let file = read_text(&settings, &settings, &mut Report::default());
+            if let Some(file) = &file {
+                security::check_text(file, &mut self.report);
+            }
+            self.files.extend(file);
             self.linked.push(settings);
         }
     }

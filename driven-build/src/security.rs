@@ -16,12 +16,22 @@ use memchr::memmem;
 use regex_lite::Regex;
 
 use crate::diagnostics::{Code, Finding, Report, SourceFile};
+use crate::source::RuleSource;
 use crate::{frontmatter, outline};
 
 /// Looks at the whole text of a file of the project, which may let a signal stand by a `driven-allow`.
 pub fn check_text(file: &Arc<SourceFile>, report: &mut Report) {
     report.read_markers(file);
     check_foreign(file, report);
+}
+
+/// Looks for what is hidden in the id that a file's path gives.
+pub(crate) fn check_id(source: &RuleSource, report: &mut Report) {
+    for found in hidden::find(&source.id) {
+        let message = format!("{found}, in the name of the file or of a folder that it lies in");
+        let finding = Finding::in_file(code_of(found.kind), &source.file.path, message);
+        report.push(finding.hint("rename it: whoever reads the pack would refuse it"));
+    }
 }
 
 /// Looks at every text of a ready-made rule set; nothing in it speaks for itself. `shown` is where it came from.

@@ -235,6 +235,21 @@ fn hidden_text_fails_a_build_script() {
 }
 
 #[test]
+fn what_would_be_refused_in_a_pack_is_told_of_names_and_of_its_settings_too() {
+    let project = Project::new();
+    project.write("rules/pack.toml", "name = \"de\u{202E}mo\"\nversion = 1\nfolders.personas = \"people\"\n");
+    project.write("rules/dee\u{200B}p/a.md", "Text.\n");
+    project.write("rules/people/me\u{AD}.md", "---\nrole: tester\n---\nText.\n");
+    let found = project.json(1, &["validate", "rules"]);
+    let found: Vec<_> =
+        found.as_array().unwrap().iter().map(|one| (one["code"].as_str(), &one["line"])).collect();
+    let none = &Value::Null;
+    assert_eq!(found, [(Some("DRV503"), none), (Some("DRV502"), &1.into()), (Some("DRV506"), none)],);
+    project.expect(1, &["build", "rules", "-o", "rules.drv"]);
+    assert!(!project.path("rules.drv").exists());
+}
+
+#[test]
 fn a_finding_is_let_stand_with_a_reason_and_hidden_text_only_by_the_project() {
     let project = Project(tempfile::tempdir().unwrap());
     project.write("rules/pack.toml", "name = \"x\"\n");
