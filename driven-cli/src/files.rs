@@ -1,7 +1,7 @@
 //! What commands write, and what they refuse to write over.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use driven::PackBuf;
@@ -126,7 +126,7 @@ fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Refuses a file that exists and is something else: it may be a key or a source.
 pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
     let there = fs::metadata(path);
-    if there.is_err() && path.is_symlink() {
+    if there.as_ref().is_err_and(|err| err.kind() == io::ErrorKind::NotFound) && path.is_symlink() {
         let message = format!("{} is a link that leads nowhere", path.display());
         return Err(Failure::new("exists", message).hint("remove it, or choose another name"));
     }

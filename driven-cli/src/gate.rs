@@ -54,17 +54,6 @@ pub(crate) struct Judgement {
     pub(crate) missing: Option<Failure>,
 }
 
-/// Where a pack lies that is judged.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// It was fetched.
-    There,
-    /// It is in use.
-    Here,
-    /// It is in use, and whoever serves the next does not answer: nothing more is asked.
-    HereAlone,
-}
-
 /// By which timestamp a pack is judged.
 #[derive(Default)]
 struct Choice {
@@ -72,7 +61,9 @@ struct Choice {
     /// Where it comes from.
     place: PathBuf,
     /// Why none could be had, where the one that is kept takes its place, or nothing does.
-    missing: Option<Refused>,
+    missing: Option<Failure>,
+    /// Nothing says that it counts: somebody may have brought it by hand.
+    is_doubtful: bool,
 }
 
 /// Why a pack is not let in.
@@ -136,7 +127,7 @@ impl Gate {
     /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
     pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, Refused> {
         self.refuse_older(pack)?;
-        let is_first_use = self.judge_at(pack, Place::There)?.is_first_use;
+        let is_first_use = self.judge_by(pack, false)?.is_first_use;
         self.past().took(pack.manifest().version());
         Ok(is_first_use)
     }
@@ -150,12 +141,12 @@ impl Gate {
     }
 
     /// Refuses a pack that is here when it would not be let in any more. While no timestamp can be had it is judged by the
-    /// one that is kept, or by all else; `is_answered` is false when it is known that none can be.
-    pub(crate) fn judge(&self, pack: Pack<'_>, is_answered: bool) -> Result<Judgement, Failure> {
-        Ok(self.judge_at(pack, if is_answered { Place::Here } else { Place::HereAlone })?)
+    /// one that is kept, or by all else.
+    pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Judgement, Failure> {
+        Ok(self.judge_by(pack, true)?)
     }
 
-    fn judge_at(&self, pack: Pack<'_>, at: Place) -> Result<Judgement, Refused> {
+    fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<Judgement, Refused> {
         let Some(mut known) = self.known() else { return Ok(Judgement::default()) };
         // A program that follows for days must not judge by what held when it began.
         if known.is_used {
@@ -164,16 +155,16 @@ impl Gate {
         known.is_used = true;
         known.asked.check_files()?;
         let (name, version) = (pack.manifest().name(), pack.manifest().version());
-        let Choice { timestamp, place, missing } = known.choose(name, at, &self.address)?;
+        let Choice { timestamp, place, missing, is_doubtful } = known.choose(name, is_here, &self.address)?;
         let past = *self.past();
         let mut asked = Asked { timestamp, accept_version: past.accepted, ..known.asked.clone() };
         // Whoever went back on purpose does not take others who keep the same state back with him, again and again.
-        let is_back = at != Place::There && past.is_accepted_taken && past.accepted == Some(version);
+        let is_back = is_here && past.is_accepted_taken && past.accepted == Some(version);
         let mut told =
             if is_back { asked.observe(pack, &self.address)? } else { asked.judge(pack, &self.address)? };
-        // None is kept that counts, or others who keep the same state saw a newer one.
-        let is_lacking =
-            missing.is_some() && (asked.timestamp.is_none() || failed(&told.story) == Some("T5"));
+        let is_of_timestamp =
+            |check: &str| check.starts_with('T') || check == "P9" && asked.timestamp.is_none();
+        let is_lacking = missing.is_some() && is_doubtful && failed(&told.story).is_some_and(is_of_timestamp);
         if is_lacking {
             asked = Asked { timestamp: None, timestamp_file: None, ..asked };
             told = asked.observe(pack, &self.address)?;
@@ -187,8 +178,7 @@ impl Gate {
             return Err(failure.into());
         }
         // What keeps it from being known whether another one is current is told; not so that one can't be reached just now.
-        let missing =
-            missing.map(Failure::from).filter(|failure| is_lacking || failure.code != "unreachable");
+        let missing = missing.filter(|failure| is_lacking || failure.code != "unreachable");
         Ok(Judgement { is_first_use: told.is_first_use && !is_back && !is_lacking, missing })
     }
 
@@ -247,7 +237,7 @@ impl Past {
 
 impl Known {
     /// The newest timestamp that is served or was kept, where one is asked for.
-    fn choose(&mut self, pack: &str, at: Place, address: &Path) -> Result<Choice, Refused> {
+    fn choose(&mut self, pack: &str, is_here: bool, address: &Path) -> Result<Choice, Refused> {
         let Some(file) = self.asked.timestamp_file.clone() else { return Ok(Choice::default()) };
         let in_file = self.asked.kept_timestamp(pack)?;
         let mut newest: Option<SignedTimestamp> = None;
@@ -258,35 +248,29 @@ impl Known {
                 newest = Some(kept.clone());
             }
         }
-        let kept = |timestamp, missing| Choice { timestamp, place: file, missing };
-        let served = match at {
-            Place::HereAlone => {
-                Err(Failure::new("unreachable", format!("`{}` does not answer", address.display())).into())
-            }
-            Place::There | Place::Here => self.served(address),
-        };
-        match served {
+        let place = address.join("timestamp");
+        let missing = match self.served(&place) {
             Ok(Some(served)) => {
                 let is_newer = |kept: &SignedTimestamp| kept.timestamp().issued >= served.timestamp().issued;
-                Ok(match newest.filter(is_newer) {
-                    Some(newest) => kept(Some(newest), None),
-                    None => {
-                        Choice { timestamp: Some(served), place: address.join("timestamp"), missing: None }
-                    }
-                })
+                return Ok(match newest.filter(is_newer) {
+                    Some(newest) => Choice { timestamp: Some(newest), place: file, ..Choice::default() },
+                    None => Choice { timestamp: Some(served), place, ..Choice::default() },
+                });
             }
-            // What nobody goes by is judged too where there is nothing else: somebody may have brought it by hand.
-            Ok(None) => Ok(kept(newest.or(in_file), None)),
-            Err(missing) if at != Place::There => Ok(kept(newest, Some(missing))),
-            Err(missing) => Err(missing),
-        }
+            Ok(None) if !is_here || newest.is_some() => None,
+            Ok(None) => Some(Failure::new("unreachable", format!("{}: there is none", place.display()))),
+            Err(missing) if is_here => Some(missing.into()),
+            Err(missing) => return Err(missing),
+        };
+        let is_doubtful = newest.is_none();
+        Ok(Choice { timestamp: newest.or(in_file), place: file, missing, is_doubtful })
     }
 
     /// The timestamp that lies beside the pack.
-    fn served(&mut self, address: &Path) -> Result<Option<SignedTimestamp>, Refused> {
+    fn served(&mut self, place: &Path) -> Result<Option<SignedTimestamp>, Refused> {
         let Some(text) = self.updates.timestamp()? else { return Ok(None) };
         let served = SignedTimestamp::read(&text);
-        Ok(Some(served.map_err(|err| Failure::from(err).in_file(&address.join("timestamp")))?))
+        Ok(Some(served.map_err(|err| Failure::from(err).in_file(place))?))
     }
 }
 

@@ -262,19 +262,17 @@ impl Asked {
         Ok(Some(kept))
     }
 
-    /// Whether a timestamp that is kept keeps out those that are older: while its keys count; and where the root has forgotten
-    /// one of that pack (R8), if the state remembers this one.
+    /// Whether a timestamp that is kept keeps out those that are older: while its keys count and no newer one was seen; and
+    /// where the root has forgotten one of that pack (R8), if the state remembers this one.
     pub(crate) fn goes_by(&self, timestamp: &SignedTimestamp) -> Result<bool, Failure> {
         if !self.is_signed_by_ours(timestamp) {
             return Ok(false);
         }
-        match (&self.state, &self.by) {
-            (Some(state), By::Root(root))
-                if root.newest().root().recovery(&timestamp.timestamp().pack, 0).is_some() =>
-            {
-                Ok(TrustStore::new(state).remembers(root, timestamp)?)
-            }
-            _ => Ok(true),
+        let (Some(state), By::Root(root)) = (&self.state, &self.by) else { return Ok(true) };
+        let store = TrustStore::new(state);
+        match root.newest().root().recovery(&timestamp.timestamp().pack, 0) {
+            Some(_) => Ok(store.remembers(root, timestamp)?),
+            None => Ok(!store.outdates(root, timestamp)?),
         }
     }
 
@@ -305,9 +303,10 @@ impl Asked {
         let behind = self.project.is_none().then(|| file.canonicalize().ok()).flatten();
         let place = behind.as_ref().unwrap_or(file);
         let text = timestamp.render();
-        let io = |err| Failure::io(place, &err);
         if !place.exists() && files::create(place, text.as_bytes(), &Kind::Timestamp)? {
-            return durable::flush_folder_of(place).map_err(io);
+            // It is there; a folder that can't be flushed takes nothing from it.
+            let _ = durable::flush_folder_of(place);
+            return Ok(());
         }
         let is_to_be_written = || -> Result<bool, Failure> {
             let Some(there) = self.kept_timestamp(pack)? else { return Ok(true) };
@@ -321,8 +320,8 @@ impl Asked {
         let _held = durable::lock_in_place(place)?;
         if is_to_be_written()? {
             files::may_write(place, &Kind::Timestamp)?;
-            replace_whole(place, text.as_bytes()).map_err(io)?;
-            durable::flush_folder_of(place).map_err(io)?;
+            replace_whole(place, text.as_bytes()).map_err(|err| Failure::io(place, &err))?;
+            let _ = durable::flush_folder_of(place);
         }
         Ok(())
     }

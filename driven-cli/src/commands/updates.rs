@@ -19,7 +19,8 @@ use crate::{Exit, Failure, Outcome};
 /// Say whether a newer pack is served, or follow it
 ///
 /// With `--watch` takes each into the folder of snapshots as `driven pull` does, until it is stopped: programs that
-/// read the folder find it there. A refused pack is told, and what is there stays.
+/// read the folder find it there. A refused pack is told, and what is there stays. With `--json` every update and
+/// every note is an object in a line of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  driven updates https://rules.example.com/house\n  \
                   driven updates https://rules.example.com/house --key release.pub --watch")]
@@ -70,7 +71,7 @@ impl Updates {
             let gate = self.fetching.gate(held.as_ref())?.beside(self.fetching.snapshots());
             if let Some(held) = held {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
-                judge_again(&gate, held.as_pack(), true, &mut refused, output);
+                self.judge_again(&gate, held.as_pack(), &mut refused, output);
                 break (held, Arc::new(gate));
             }
             // Otherwise another process was faster, and something is here.
@@ -79,10 +80,10 @@ impl Updates {
             }
         };
         let store = self.fetching.store(first, Arc::clone(&gate))?;
-        output.note(&format!("following `{}`", self.fetching.name()));
+        self.note(&format!("following `{}`", self.fetching.name()), output);
         let stop = Stop::default();
         let interval = Duration::from_secs(self.interval.max(1));
-        // What went wrong last: it is told once, however often it is tried.
+        // What went wrong in the round before: it is told once, however often it is tried.
         let mut failed = None;
         updates.follow(&store, interval, &stop, |round| {
             let why = round.as_ref().err().map(ToString::to_string);
@@ -95,11 +96,15 @@ impl Updates {
                 if let Some(why) = &why
                     && failed.as_ref() != Some(why)
                 {
-                    output.note(&format!("{why}; what is here stays"));
+                    self.note(&format!("{why}; what is here stays"), output);
                 }
                 // It was let in once: since then it may have expired, or a timestamp that names it, or lost its keys.
-                let is_answered = !matches!(round, Err(err) if err.code() == "unreachable");
-                judge_again(&gate, store.load().pack(), is_answered, &mut refused, output);
+                // What counts is what others read in the folder, whoever put it there.
+                match self.fetching.held() {
+                    Ok(Some(held)) => self.judge_again(&gate, held.as_pack(), &mut refused, output),
+                    Ok(None) => self.judge_again(&gate, store.load().pack(), &mut refused, output),
+                    Err(failure) => self.tell_once(Some(failure), &mut refused, output),
+                }
             }
             failed = why;
         });
@@ -132,29 +137,47 @@ impl Updates {
         let value = json!({ "name": name, "version": version, "way": word(way), "bytes": bytes });
         output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)))
     }
-}
-
-/// Tells, once, that what is here stays in use although it would not be let in any more, or what keeps that from being known.
-fn judge_again(
-    gate: &Gate,
-    pack: Pack<'_>,
-    is_answered: bool,
-    refused: &mut Option<String>,
-    output: &mut Output,
-) {
-    let why = match gate.judge(pack, is_answered) {
-        Ok(judgement) => {
-            if judgement.is_first_use {
-                output.note(FIRST_USE);
+    /// Tells, once, that what is here stays in use although it would not be let in any more, or what keeps that from being
+    /// known.
+    fn judge_again(&self, gate: &Gate, pack: Pack<'_>, told: &mut Option<String>, output: &mut Output) {
+        let with = |what: &str, failure: Failure| {
+            let message = format!("{what}: {}", failure.message);
+            Failure { message, ..failure }
+        };
+        let news = match gate.judge(pack) {
+            Ok(judgement) => {
+                if judgement.is_first_use {
+                    self.note(FIRST_USE, output);
+                }
+                judgement.missing.map(|failure| with("no timestamp can be had", failure))
             }
-            judgement.missing.map(|failure| format!("no timestamp can be had: {}", failure.message))
-        }
-        Err(failure) => Some(format!("what is here would not be let in any more: {}", failure.message)),
-    };
-    if let Some(why) = &why
-        && refused.as_ref() != Some(why)
-    {
-        output.note(why);
+            Err(failure) => Some(with("what is here would not be let in any more", failure)),
+        };
+        self.tell_once(news, told, output);
     }
-    *refused = why;
+
+    /// Tells what is not what was told last.
+    fn tell_once(&self, news: Option<Failure>, told: &mut Option<String>, output: &mut Output) {
+        // How it can't be reached changes from one time to the next.
+        let key = |failure: &Failure| {
+            if failure.code == "unreachable" { failure.code.into() } else { failure.message.clone() }
+        };
+        let is = news.as_ref().map(key);
+        if let Some(failure) = news
+            && *told != is
+        {
+            self.note(&failure.message, output);
+        }
+        *told = is;
+    }
+
+    /// Talk; for programs it is a line of the stream, since nothing else tells them.
+    fn note(&self, text: &str, output: &mut Output) {
+        if output.is_json() {
+            // That nobody reads it shows with the next update.
+            let _ = output.stream(&json!({ "name": self.fetching.name(), "note": text }), String::new);
+        } else {
+            output.note(text);
+        }
+    }
 }

@@ -158,10 +158,9 @@ impl State {
     /// One that was issued before, or at the same time and says otherwise.
     pub fn check_timestamp(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<(), Error> {
         let said = timestamp.timestamp();
-        let Some(seen) = self.seen(timestamp) else { return Ok(()) };
-        if is_forgotten(seen, chain, &said.pack) {
+        let Some(seen) = self.seen(timestamp).filter(|seen| !is_forgotten(seen, chain, &said.pack)) else {
             return Ok(());
-        }
+        };
         if said.issued < seen.issued {
             let text = format!(
                 "a timestamp issued on {} was seen before this one; if a stolen key made it, a root that says \
@@ -185,6 +184,13 @@ impl State {
         })
     }
 
+    /// Whether a newer timestamp of its pack was seen, and is not forgotten by the root (R8).
+    pub fn outdates(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> bool {
+        let said = timestamp.timestamp();
+        let seen = self.seen(timestamp);
+        seen.is_some_and(|seen| seen.issued > said.issued && !is_forgotten(seen, chain, &said.pack))
+    }
+
     fn seen(&self, timestamp: &SignedTimestamp) -> Option<&Seen> {
         let said = timestamp.timestamp();
         self.timestamps.get(&(said.chain.0, said.pack.clone()))
@@ -197,7 +203,7 @@ impl State {
     }
 
     /// Writes down a timestamp, once it was proved and [`check_timestamp`](Self::check_timestamp) let it pass. The one that
-    /// the root forgets stays forgotten, however often it is seen.
+    /// the root forgets stays forgotten, however often it is seen, until another was.
     pub fn saw_timestamp(&mut self, chain: &RootChain, timestamp: &SignedTimestamp) {
         let said = timestamp.timestamp();
         let is_that =

@@ -166,6 +166,14 @@ impl TrustStore {
         Ok(self.read()?.remembers(chain, timestamp))
     }
 
+    /// Whether a newer timestamp of its pack was seen, and is not forgotten by the root (R8).
+    ///
+    /// # Errors
+    /// A state that is damaged or can't be read.
+    pub fn outdates(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<bool, Error> {
+        Ok(self.read()?.outdates(chain, timestamp))
+    }
+
     /// The same by the path behind links, so that all who keep it in one file wait for one lock.
     fn resolved(&self) -> Result<Self, Error> {
         match std::fs::canonicalize(&self.path) {

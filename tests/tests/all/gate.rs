@@ -1,12 +1,13 @@
 //! What is let in by who pulls and who follows, by roots, timestamps and what was seen before.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use driven::trust::{RootChain, State};
+use serde_json::Value;
 
 use crate::harness::Project;
 use crate::trust::stamped;
@@ -196,7 +197,7 @@ fn a_timestamp_that_a_stolen_key_dated_ahead_does_not_keep_out_what_follows() {
     }
 }
 
-/// Follows the pack `demo`; gives the next line of talk that has a text in it.
+/// Follows the pack `demo`; gives the next line of talk, or of JSON, that has a text in it.
 fn project_following(project: &Project, more: &[&str]) -> (Following, impl Fn(&str) -> String + use<>) {
     let mut following = Following(
         Command::new(crate::harness::binary())
@@ -204,13 +205,17 @@ fn project_following(project: &Project, more: &[&str]) -> (Following, impl Fn(&s
             .args(["--watch", "--interval", "1"])
             .args(more)
             .current_dir(project.path("."))
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap(),
     );
     let (sender, lines) = channel();
-    let stderr = BufReader::new(following.0.stderr.take().unwrap());
-    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let (stdout, stderr) = (following.0.stdout.take().unwrap(), following.0.stderr.take().unwrap());
+    let read: Box<dyn Read + Send> =
+        if more.contains(&"--json") { Box::new(stdout) } else { Box::new(stderr) };
+    let read = BufReader::new(read);
+    std::thread::spawn(move || read.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     let told = move |text: &str| loop {
         let line = lines.recv_timeout(Duration::from_mins(1)).unwrap();
         if line.contains(text) {
@@ -295,7 +300,7 @@ fn who_follows_goes_by_what_the_root_says_now() {
     project.expect(0, &["publish", "site", "2.drv"]);
     assert!(told("what is here stays").contains("was revoked"));
     // An older root takes nothing back.
-    fs::copy(project.path("old.root"), project.path("trust.root")).unwrap();
+    fs::rename(project.path("old.root"), project.path("trust.root")).unwrap();
     assert!(told("what is here stays").contains("root 3 is trusted already"));
     drop(following);
 }
@@ -310,21 +315,24 @@ impl Drop for Following {
     }
 }
 
-/// Waits until what is here was judged anew: the feed breaks in two ways, and the second is told after that.
+/// Waits until what is here was judged anew: the feed breaks in two ways, and the second is told after that. Nothing else is
+/// told meanwhile.
 fn one_round(project: &Project, told: &impl Fn(&str) -> String) {
     let feed = project.path("site/demo/current");
     let whole = fs::read(&feed).unwrap();
     fs::write(&feed, "no feed").unwrap();
-    told("what is here stays");
+    assert!(told("").contains("what is here stays"));
     fs::remove_file(&feed).unwrap();
-    told("what is here stays");
+    assert!(told("").contains("what is here stays"));
     fs::write(feed, whole).unwrap();
 }
 
-/// Puts something that can't be read in the place of the timestamp that is served.
-fn withhold(project: &Project) {
-    fs::remove_file(project.path("site/demo/timestamp")).unwrap();
-    fs::create_dir(project.path("site/demo/timestamp")).unwrap();
+/// Takes what is served away; or puts something there that can't be read.
+fn withhold(project: &Project, file: &str, with_nothing: bool) {
+    fs::remove_file(project.path(file)).unwrap();
+    if !with_nothing {
+        fs::create_dir(project.path(file)).unwrap();
+    }
 }
 
 #[test]
@@ -384,19 +392,21 @@ fn who_follows_takes_nothing_older_than_what_others_put_into_the_folder() {
 
 #[test]
 fn who_follows_is_told_when_no_timestamp_can_be_had_and_none_is_kept_that_counts() {
-    for state in [&["--state", "seen"][..], &[]] {
+    for (state, with_nothing) in [(&["--state", "seen"][..], true), (&[], false)] {
         let project = stamped();
         project.expect(0, &["keygen", "daily"]);
         project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
         let trusted = ["--root", "trust.root", "--timestamp", "own.stamp"];
         let (_following, told) = project_following(&project, &[&trusted[..], state].concat());
         told("following `demo`");
-        withhold(&project);
+        withhold(&project, "site/demo/timestamp", with_nothing);
         for change in &FORGET[..2] {
             project.expect(0, &[change, &["--key", "alice.key", "--key", "bob.key"][..]].concat());
         }
         let line = told("");
         assert!(line.contains("no timestamp can be had") && line.contains("demo/timestamp"), "{line}");
+        // Once.
+        one_round(&project, &told);
     }
 }
 
@@ -411,9 +421,12 @@ fn a_kept_timestamp_that_others_saw_a_newer_one_than_says_nothing_of_a_pack() {
     let (_following, told) =
         project_following(&project, &[&seen[..], &["--timestamp", "own.stamp"]].concat());
     told("following `demo`");
-    withhold(&project);
+    withhold(&project, "site/demo/timestamp", true);
     project.expect(0, &[&["verify", "2.drv", "--timestamp", "new.stamp"][..], &seen].concat());
     assert!(told("").contains("no timestamp can be had"));
+    // One that is brought by hand counts.
+    fs::rename(project.path("new.stamp"), project.path("own.stamp")).unwrap();
+    one_round(&project, &told);
 }
 
 #[test]
@@ -435,11 +448,32 @@ fn who_follows_is_told_of_a_revocation_also_while_the_feed_is_spoilt() {
     project.expect(0, &["publish", "site", "1.drv"]);
     let (_following, told) = project_following(&project, &["--root", "trust.root"]);
     told("following `demo`");
-    fs::write(project.path("site/demo/current"), "no feed").unwrap();
-    told("what is here stays");
+    withhold(&project, "site/demo/current", false);
+    assert!(told("").contains("what is here stays"));
     let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
     project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
     assert!(told("").contains("would not be let in any more"));
+}
+
+#[test]
+fn who_follows_is_told_of_what_others_put_into_the_folder() {
+    let project = stamped();
+    let seen = ["--root", "trust.root", "--state", "seen"];
+    project.expect(0, &["publish", "site", "1.drv"]);
+    project.expect(0, &["publish", "else", "2.drv"]);
+    let (_following, told) = project_following(&project, &[&["--json"][..], &seen].concat());
+    assert_eq!(serde_json::from_str::<Value>(&told("")).unwrap()["version"], 1);
+    told("following `demo`");
+    // The state knows that the second is current, and so does the folder.
+    let address = format!("file://{}/demo", project.path("else").display());
+    project.expect(0, &[&["pull", &address][..], &seen].concat());
+    withhold(&project, "site/demo/current", false);
+    let note = |line: &str| serde_json::from_str::<Value>(line).unwrap()["note"].as_str().unwrap().to_owned();
+    assert!(note(&told("")).contains("what is here stays"));
+    let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
+    project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
+    let line = note(&told(""));
+    assert!(line.contains("would not be let in any more") && line.contains("was revoked"), "{line}");
 }
 
 #[test]
@@ -462,7 +496,7 @@ fn a_timestamp_without_signatures_that_count_is_not_kept_though_it_was_seen() {
     for change in &FORGET[..2] {
         project.expect(0, &[change, &["--key", "alice.key", "--key", "bob.key"][..]].concat());
     }
-    project.expect(2, &pull);
+    assert!(project.expect(2, &pull).1.contains("the timestamp is not signed"));
     assert_eq!(fs::read_to_string(project.path("own.stamp")).unwrap(), whole);
 }
 

@@ -256,7 +256,7 @@ fn a_pack_that_states_false_digests_is_never_one_that_was_seen() {
 }
 
 /// A project with keys, and a root that two of `alice`, `bob` and `carol` sign.
-pub(crate) fn rooted() -> Project {
+fn rooted() -> Project {
     let project = Project::new();
     for name in ["alice", "bob", "carol", "stamp"] {
         project.expect(0, &["keygen", name]);
