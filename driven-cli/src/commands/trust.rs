@@ -608,9 +608,15 @@ impl Stamp {
             output.note("warning: it is dated more than a day ahead, and refused until a day before");
         }
         // Who signs the same meanwhile adds to what this writes.
-        let _held = self.output.is_file().then(|| durable::lock_in_place(&self.output)).transpose()?;
+        let is_first = !self.output.is_file() && {
+            let own = signed.render();
+            files::create(&self.output, own.as_bytes(), &Kind::Timestamp)?
+        };
+        let held = (!is_first).then(|| durable::lock_in_place(&self.output)).transpose()?;
         self.beside_what_is_there(&mut signed, &chain, now, output)?;
-        files::write(&self.output, signed.render().as_bytes(), &Kind::Timestamp)?;
+        if held.is_some() {
+            files::write(&self.output, signed.render().as_bytes(), &Kind::Timestamp)?;
+        }
         let until = render_time(timestamp.expires);
         let value = json!({ "path": self.output.to_string_lossy(), "pack": timestamp.pack,
             "version": timestamp.version, "expires": until });

@@ -542,6 +542,14 @@ fn two_people_sign_a_timestamp_apart() {
     assert!(stamp(0, "stamp.key", "2020-01-01").contains("does not count yet"));
     assert!(!stamp(0, "dave.key", "2020-01-01").contains("does not count yet"));
     project.expect(0, &["verify", "rules.drv", "--root", "trust.root", "--timestamp", "t"]);
+    // At once, where no file is yet.
+    #[cfg(unix)]
+    for number in ["1", "2", "3"] {
+        let told = ["trust", "timestamp", "rules.drv", "--root", "trust.root", "-o", number, "--issued"];
+        let told = [&told[..], &["2020-01-01", "--expires", "2999-01-01", "--key"]].concat();
+        at_once(&project, &["stamp.key", "dave.key"].map(|key| [&told[..], &[key]].concat()));
+        project.expect(0, &["verify", "rules.drv", "--root", "trust.root", "--timestamp", number]);
+    }
     // One that counts stays until another counts.
     let before = fs::read(project.path("t")).unwrap();
     assert!(stamp(2, "dave.key", "2020-01-02").contains("the timestamp there counts"));
