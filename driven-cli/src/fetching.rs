@@ -52,7 +52,7 @@ pub(crate) struct Fetching {
     /// How long a pack may be, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = SharedPack::LIMIT)]
     limit: usize,
-    /// How long it may take, in seconds
+    /// How long it may take, in seconds, and again as long for the timestamp
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     timeout: u64,
 }

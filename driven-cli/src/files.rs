@@ -126,8 +126,12 @@ fn read_detached(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Refuses a file that exists and is something else: it may be a key or a source.
 pub(crate) fn may_write(path: &Path, kind: &Kind) -> Result<(), Failure> {
     let there = fs::metadata(path);
-    if there.as_ref().is_err_and(|err| err.kind() == io::ErrorKind::NotFound) && path.is_symlink() {
-        let message = format!("{} is a link that leads nowhere", path.display());
+    if let Err(err) = &there
+        && path.is_symlink()
+    {
+        let is_dangling = err.kind() == io::ErrorKind::NotFound;
+        let why = if is_dangling { "leads nowhere".into() } else { format!("can't be followed: {err}") };
+        let message = format!("{} is a link that {why}", path.display());
         return Err(Failure::new("exists", message).hint("remove it, or choose another name"));
     }
     if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {

@@ -250,20 +250,40 @@ impl Known {
         }
         let place = address.join("timestamp");
         let missing = match self.served(&place) {
-            Ok(Some(served)) => {
-                let is_newer = |kept: &SignedTimestamp| kept.timestamp().issued >= served.timestamp().issued;
-                return Ok(match newest.filter(is_newer) {
-                    Some(newest) => Choice { timestamp: Some(newest), place: file, ..Choice::default() },
-                    None => Choice { timestamp: Some(served), place, ..Choice::default() },
-                });
+            Ok(Some(served)) => match &newest {
+                Some(kept) if is_here && !self.asked.is_signed_by_ours(&served) => {
+                    let message = format!("{}: it is not signed by keys that count", place.display());
+                    Some(Failure::new("timestamp", message))
+                }
+                Some(kept) if self.is_another_of_one_time(kept, &served) => {
+                    let message = format!("{}: two timestamps were issued at one time", place.display());
+                    let failure = Failure::new("equivocation", message);
+                    return Err(failure.hint("do not use either before you know why there are two").into());
+                }
+                Some(kept) if kept.timestamp().issued >= served.timestamp().issued => None,
+                _ => return Ok(Choice { timestamp: Some(served), place, ..Choice::default() }),
+            },
+            Ok(None) if is_here => {
+                Some(Failure::new("unreachable", format!("{}: there is none", place.display())))
             }
-            Ok(None) if !is_here || newest.is_some() => None,
-            Ok(None) => Some(Failure::new("unreachable", format!("{}: there is none", place.display()))),
+            Ok(None) => None,
             Err(missing) if is_here => Some(missing.into()),
             Err(missing) => return Err(missing),
         };
         let is_doubtful = newest.is_none();
-        Ok(Choice { timestamp: newest.or(in_file), place: file, missing, is_doubtful })
+        if let (None, Some(kept)) = (&newest, in_file)
+            && !self.asked.forgets(&kept)?
+        {
+            newest = Some(kept);
+        }
+        Ok(Choice { timestamp: newest, place: file, missing, is_doubtful })
+    }
+
+    /// Whether two timestamps that count say different things of one time.
+    fn is_another_of_one_time(&self, kept: &SignedTimestamp, served: &SignedTimestamp) -> bool {
+        kept.timestamp().issued == served.timestamp().issued
+            && kept.signed_bytes() != served.signed_bytes()
+            && self.asked.is_signed_by_ours(served)
     }
 
     /// The timestamp that lies beside the pack.

@@ -1,7 +1,6 @@
 //! What commands print: data to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
-use std::ops::ControlFlow;
 
 use driven_build::{Finding, Level, Report, printable};
 use serde_json::{Value, json};
@@ -21,6 +20,8 @@ fn counted(count: usize, what: &str) -> String {
 pub(crate) struct Output {
     json: bool,
     colour: bool,
+    /// Each value is a line.
+    is_stream: bool,
     /// Why data could not be printed.
     lost: Option<io::Error>,
 }
@@ -29,7 +30,7 @@ impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let colour =
             std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && io::stdout().is_terminal();
-        Output { json, colour, lost: None }
+        Output { json, colour, is_stream: false, lost: None }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -58,8 +59,8 @@ impl Output {
 
     /// Data as JSON.
     pub(crate) fn value(&mut self, value: &Value) {
-        let text = serde_json::to_string_pretty(value).unwrap_or_default();
-        self.line(&text);
+        let text = if self.is_stream { Ok(value.to_string()) } else { serde_json::to_string_pretty(value) };
+        self.line(&text.unwrap_or_default());
     }
 
     /// JSON when it was asked for, else lines for people.
@@ -71,13 +72,22 @@ impl Output {
         }
     }
 
-    /// A line of data that is to be seen now, as JSON when that was asked for; breaks off when nobody reads.
-    pub(crate) fn stream(&mut self, value: &Value, line: impl FnOnce() -> String) -> ControlFlow<()> {
+    /// From now on each value is a line.
+    pub(crate) fn begin_stream(&mut self) {
+        self.is_stream = true;
+    }
+
+    /// A line of data that is to be seen now, as JSON when that was asked for.
+    pub(crate) fn stream(&mut self, value: &Value, line: impl FnOnce() -> String) {
         let line = if self.json { value.to_string() } else { line() };
-        match writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush()) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+        if let Err(err) = writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush()) {
+            self.lost.get_or_insert(err);
         }
+    }
+
+    /// Whether nobody reads the lines any more, or they can't be written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Talk.

@@ -153,7 +153,10 @@ impl Asked {
     /// older file takes nothing back.
     pub(crate) fn renew(&mut self) -> Result<(), Failure> {
         self.now = now()?;
-        refuse_pipe(&self.by_file)?;
+        if !self.by_file.is_file() {
+            let message = format!("{}: it is no regular file any more", self.by_file.display());
+            return Err(Failure::new("io", message).hint("put the file back"));
+        }
         match &mut self.by {
             By::Key(key) => *key = read_public(&self.by_file)?,
             By::Root(chain) => {
@@ -247,6 +250,7 @@ impl Asked {
             // The first comes from where the pack is served.
             return Ok(None);
         }
+        files::may_write(file, &Kind::Timestamp)?;
         let kept = read_timestamp(file).map_err(|failure| {
             failure.hint("remove it if nobody needs it: then the one that is served is taken")
         })?;
@@ -273,6 +277,14 @@ impl Asked {
         match root.newest().root().recovery(&timestamp.timestamp().pack, 0) {
             Some(_) => Ok(store.remembers(root, timestamp)?),
             None => Ok(!store.outdates(root, timestamp)?),
+        }
+    }
+
+    /// Whether a timestamp is the one that the root forgets, as far as a state tells.
+    pub(crate) fn forgets(&self, timestamp: &SignedTimestamp) -> Result<bool, Failure> {
+        match (&self.state, &self.by) {
+            (Some(state), By::Root(root)) => Ok(TrustStore::new(state).forgets(root, timestamp)?),
+            _ => Ok(false),
         }
     }
 
@@ -303,7 +315,7 @@ impl Asked {
         let behind = self.project.is_none().then(|| file.canonicalize().ok()).flatten();
         let place = behind.as_ref().unwrap_or(file);
         let text = timestamp.render();
-        if !place.exists() && files::create(place, text.as_bytes(), &Kind::Timestamp)? {
+        if files::create(place, text.as_bytes(), &Kind::Timestamp)? {
             // It is there; a folder that can't be flushed takes nothing from it.
             let _ = durable::flush_folder_of(place);
             return Ok(());
@@ -387,10 +399,14 @@ fn written_in(root: &Path, what: &str, file: &str) -> Result<PathBuf, Failure> {
 /// that asks for nothing lifts nothing.
 fn trust_of(root: &Path) -> Result<Option<(PathBuf, TrustSettings)>, Failure> {
     let whole = root.canonicalize().unwrap_or_else(|_| root.into());
-    for folder in whole.ancestors().filter(|folder| folder.join(PROJECT_FILE).is_file()) {
+    // What is there and can't be read, as a link that leads nowhere, is an error: it may ask for something.
+    for folder in whole.ancestors().filter(|folder| folder.join(PROJECT_FILE).symlink_metadata().is_ok()) {
         // A path as it was given reads better in what is told.
         let shown = if folder == whole { root } else { folder };
-        if let Some(trust) = ProjectSettings::load(shown)?.trust {
+        // What the command is about was not looked at: that is no finding in it.
+        let settings = ProjectSettings::load(shown)
+            .map_err(|err| Failure { is_findings: false, ..Failure::from(err) })?;
+        if let Some(trust) = settings.trust {
             return Ok(Some((shown.into(), trust)));
         }
     }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use alloc::format;
 #[cfg(feature = "state")]
@@ -10,17 +11,43 @@ use alloc::vec::Vec;
 
 use crate::error::Error;
 
-/// Takes the lock beside `path`, and waits for it; it ends when it is dropped, or when the process ends, however it
-/// does.
+/// How long a lock is waited for: longer than anybody should have it, who signs by hand included. Whoever may read a file can
+/// lock it, and is not to hold up all others for good.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Takes the lock beside `path`, and waits for it for some minutes; it ends when it is dropped, or when the process ends,
+/// however it does.
 pub fn lock(path: &Path) -> Result<File, Error> {
     let lock = open_lock(path).map_err(|err| Error::io(path, err))?;
-    lock.lock().map_err(|err| Error::io(path, err))?;
+    wait_for(&lock, PATIENCE).map_err(|err| Error::io(path, err))?;
     Ok(lock)
+}
+
+/// Locks a file. No system has a limit for that, so it is tried again and again.
+fn wait_for(file: &File, limit: Duration) -> io::Result<()> {
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
+    while !try_lock(file)? {
+        if waited >= limit {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "another process holds it, and does not let it go",
+            ));
+        }
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// Opens a file to lock, and makes it where there is none. A link is not followed: the folder may come from elsewhere.
 fn open_lock(path: &Path) -> io::Result<File> {
-    match File::create_new(path) {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    // Nor by a user who only passes by.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
+    match options.open(path) {
         Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made,
     }
@@ -34,13 +61,13 @@ fn open_lock(path: &Path) -> io::Result<File> {
 /// takes what that put there.
 ///
 /// # Errors
-/// A file that can't be opened.
+/// A file that can't be opened, or that another process holds for minutes.
 #[cfg(unix)]
 pub fn lock_in_place(path: &Path) -> Result<File, Error> {
     let io = |err| Error::io(path, err);
     loop {
         let file = File::open(path).map_err(io)?;
-        file.lock().map_err(io)?;
+        wait_for(&file, PATIENCE).map_err(io)?;
         if is_at(&file, path) {
             return Ok(file);
         }
@@ -54,7 +81,6 @@ pub fn lock_in_place(path: &Path) -> Result<File, Error> {
 }
 
 /// Takes a file for itself, unless somebody has it.
-#[cfg(feature = "state")]
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -146,4 +172,21 @@ pub fn flush_folder_of(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub fn flush_folder_of(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn a_lock_that_somebody_holds_is_not_waited_for_without_end() {
+        let path = std::env::temp_dir().join(format!("driven-lock-{}", std::process::id()));
+        let held = lock(&path).unwrap();
+        let err = wait_for(&open_lock(&path).unwrap(), Duration::ZERO).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::TimedOut);
+        drop(held);
+        wait_for(&open_lock(&path).unwrap(), Duration::ZERO).unwrap();
+        fs::remove_file(&path).unwrap();
+    }
 }

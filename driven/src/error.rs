@@ -150,6 +150,7 @@ impl Error {
                 }
                 std::io::ErrorKind::IsADirectory => "give a file, not a folder",
                 std::io::ErrorKind::StorageFull => "make room on the disk; nothing was changed",
+                std::io::ErrorKind::TimedOut => "find out which process has it, as by `fuser`, and end that",
                 _ => "check the file and the disk that it is on",
             },
             #[cfg(all(feature = "std", feature = "trust"))]

@@ -51,7 +51,7 @@ impl Serve {
         let url = format!("http://{}", running.address());
         let value = json!({ "serving": self.tree.to_string_lossy(), "url": url });
         // Who started it may have no more interest in where it listens.
-        let _ = output.stream(&value, || format!("serving {} at {url}", self.tree.display()));
+        output.stream(&value, || format!("serving {} at {url}", self.tree.display()));
         wait_for_signal().map_err(|err| Failure::new("io", format!("signals can't be waited for: {err}")))?;
         output.note("stopping; once more to stop at once");
         std::thread::spawn(|| {

@@ -608,10 +608,7 @@ impl Stamp {
             output.note("warning: it is dated more than a day ahead, and refused until a day before");
         }
         // Who signs the same meanwhile adds to what this writes.
-        let is_first = !self.output.is_file() && {
-            let own = signed.render();
-            files::create(&self.output, own.as_bytes(), &Kind::Timestamp)?
-        };
+        let is_first = files::create(&self.output, signed.render().as_bytes(), &Kind::Timestamp)?;
         let held = (!is_first).then(|| durable::lock_in_place(&self.output)).transpose()?;
         self.beside_what_is_there(&mut signed, &chain, now, output)?;
         if held.is_some() {

@@ -1,9 +1,9 @@
 //! `driven updates`
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use driven::state::RuleStore;
 use driven::updates::{Pulled, Stop};
 use driven::{Pack, SharedPack};
 use serde_json::json;
@@ -63,6 +63,7 @@ impl Updates {
     }
 
     fn follow(&self, output: &mut Output) -> Outcome {
+        output.begin_stream();
         let mut updates = self.fetching.updates()?;
         // Why what is here would not be let in, as it was told last.
         let mut refused = None;
@@ -71,7 +72,8 @@ impl Updates {
             let gate = self.fetching.gate(held.as_ref())?.beside(self.fetching.snapshots());
             if let Some(held) = held {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
-                self.judge_again(&gate, held.as_pack(), &mut refused, output);
+                let news = self.judge_again(&gate, held.as_pack(), output);
+                self.tell_once(news, &mut refused, output);
                 break (held, Arc::new(gate));
             }
             // Otherwise another process was faster, and something is here.
@@ -80,35 +82,43 @@ impl Updates {
             }
         };
         let store = self.fetching.store(first, Arc::clone(&gate))?;
-        self.note(&format!("following `{}`", self.fetching.name()), output);
+        self.note(&format!("following `{}`", self.fetching.name()), None, output);
         let stop = Stop::default();
         let interval = Duration::from_secs(self.interval.max(1));
         // What went wrong in the round before: it is told once, however often it is tried.
         let mut failed = None;
         updates.follow(&store, interval, &stop, |round| {
-            let why = round.as_ref().err().map(ToString::to_string);
+            let why = round.as_ref().err();
+            let why = why.map(|err| Failure::new(err.code(), format!("{err}; what is here stays")));
+            self.tell_once(why, &mut failed, output);
             if let Ok(Some(pulled)) = round {
                 refused = None;
-                if self.told(pulled, output).is_break() {
-                    stop.stop();
-                }
+                self.told(pulled, output);
             } else {
-                if let Some(why) = &why
-                    && failed.as_ref() != Some(why)
-                {
-                    self.note(&format!("{why}; what is here stays"), output);
+                let news = self.judge_here(&gate, &store, output);
+                if news.is_none() && refused.is_some() {
+                    self.note("what is here is good again", None, output);
                 }
-                // It was let in once: since then it may have expired, or a timestamp that names it, or lost its keys.
-                // What counts is what others read in the folder, whoever put it there.
-                match self.fetching.held() {
-                    Ok(Some(held)) => self.judge_again(&gate, held.as_pack(), &mut refused, output),
-                    Ok(None) => self.judge_again(&gate, store.load().pack(), &mut refused, output),
-                    Err(failure) => self.tell_once(Some(failure), &mut refused, output),
-                }
+                self.tell_once(news, &mut refused, output);
             }
-            failed = why;
+            if output.is_over() {
+                stop.stop();
+            }
         });
         Ok(Exit::Clean)
+    }
+
+    /// Judges what is in the folder, as long as nothing new comes.
+    fn judge_here(&self, gate: &Gate, store: &RuleStore, output: &mut Output) -> Option<Failure> {
+        // It was let in once: since then it may have expired, or a timestamp that names it, or lost its keys. What counts
+        // is what others read in the folder, whoever put it there.
+        let (held, trouble) = match self.fetching.held() {
+            Ok(held) => (held, None),
+            Err(failure) => (None, Some(with("what is in the folder can't be used", failure))),
+        };
+        let snapshot = store.load();
+        let here = held.as_ref().map_or(snapshot.pack(), SharedPack::as_pack);
+        self.judge_again(gate, here, output).or(trouble)
     }
 
     /// Takes the first pack into the folder, unless there is one by now.
@@ -119,65 +129,75 @@ impl Updates {
         output: &mut Output,
     ) -> Result<Option<SharedPack>, Failure> {
         let fetched = updates.fetch(None)?.ok_or_else(|| Failure::new("feed", "nothing was sent"))?;
-        gate.admit_told(fetched.pack.as_pack(), output)?;
+        if gate.admit(fetched.pack.as_pack())? {
+            self.note(FIRST_USE, None, output);
+        }
         if !self.fetching.snapshots().take_if(None, &fetched.pack, now()?)? {
             return Ok(None);
         }
         updates.taken(&fetched);
         let version = fetched.pack.as_pack().manifest().version();
-        // That nobody reads what is told shows with the next one.
-        let _ = self.told(&Pulled { generation: 1, version, way: fetched.way, bytes: fetched.bytes }, output);
+        self.told(&Pulled { generation: 1, version, way: fetched.way, bytes: fetched.bytes }, output);
         Ok(Some(fetched.pack))
     }
 
-    /// One line for each update; says when nobody reads them any more.
-    fn told(&self, pulled: &Pulled, output: &mut Output) -> ControlFlow<()> {
+    /// One line for each update.
+    fn told(&self, pulled: &Pulled, output: &mut Output) {
         let Pulled { version, way, bytes, .. } = *pulled;
         let name = self.fetching.name();
         let value = json!({ "name": name, "version": version, "way": word(way), "bytes": bytes });
-        output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)))
-    }
-    /// Tells, once, that what is here stays in use although it would not be let in any more, or what keeps that from being
-    /// known.
-    fn judge_again(&self, gate: &Gate, pack: Pack<'_>, told: &mut Option<String>, output: &mut Output) {
-        let with = |what: &str, failure: Failure| {
-            let message = format!("{what}: {}", failure.message);
-            Failure { message, ..failure }
-        };
-        let news = match gate.judge(pack) {
-            Ok(judgement) => {
-                if judgement.is_first_use {
-                    self.note(FIRST_USE, output);
-                }
-                judgement.missing.map(|failure| with("no timestamp can be had", failure))
-            }
-            Err(failure) => Some(with("what is here would not be let in any more", failure)),
-        };
-        self.tell_once(news, told, output);
+        output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)));
     }
 
-    /// Tells what is not what was told last.
+    /// Why what is here would not be let in any more, although it stays in use; or what keeps that from being known.
+    fn judge_again(&self, gate: &Gate, pack: Pack<'_>, output: &mut Output) -> Option<Failure> {
+        match gate.judge(pack) {
+            Ok(judgement) => {
+                if judgement.is_first_use {
+                    self.note(FIRST_USE, None, output);
+                }
+                // Told apart from what is wrong with one that was had.
+                let missing = |failure| Failure { code: "no-timestamp", ..failure };
+                judgement.missing.map(|failure| with("no timestamp can be had", missing(failure)))
+            }
+            Err(failure) => Some(with("what is here would not be let in any more", failure)),
+        }
+    }
+
+    /// Tells what is of another kind than what was told last. How a thing fails may change from one time to the next, and
+    /// whoever serves nonsense can see to that.
     fn tell_once(&self, news: Option<Failure>, told: &mut Option<String>, output: &mut Output) {
-        // How it can't be reached changes from one time to the next.
-        let key = |failure: &Failure| {
-            if failure.code == "unreachable" { failure.code.into() } else { failure.message.clone() }
+        let kind = |failure: &Failure| {
+            if failure.code == "refused" { failure.message.clone() } else { failure.code.into() }
         };
-        let is = news.as_ref().map(key);
+        let is = news.as_ref().map(kind);
         if let Some(failure) = news
             && *told != is
         {
-            self.note(&failure.message, output);
+            self.note(&failure.message, Some(&failure), output);
         }
         *told = is;
     }
 
     /// Talk; for programs it is a line of the stream, since nothing else tells them.
-    fn note(&self, text: &str, output: &mut Output) {
+    fn note(&self, text: &str, why: Option<&Failure>, output: &mut Output) {
         if output.is_json() {
-            // That nobody reads it shows with the next update.
-            let _ = output.stream(&json!({ "name": self.fetching.name(), "note": text }), String::new);
+            let mut value = json!({ "name": self.fetching.name(), "note": text });
+            if let Some(failure) = why {
+                value["code"] = failure.code.into();
+                value["hint"] = failure.hint.as_str().into();
+            }
+            output.stream(&value, String::new);
         } else {
             output.note(text);
+            if let Some(hint) = why.map(|failure| &failure.hint).filter(|hint| !hint.is_empty()) {
+                output.note(&format!("hint: {hint}"));
+            }
         }
     }
+}
+
+/// The same with what it means in front.
+fn with(what: &str, failure: Failure) -> Failure {
+    Failure { message: format!("{what}: {}", failure.message), ..failure }
 }

@@ -191,6 +191,14 @@ impl State {
         seen.is_some_and(|seen| seen.issued > said.issued && !is_forgotten(seen, chain, &said.pack))
     }
 
+    /// Whether a timestamp is the one that was seen and that the root forgets (R8).
+    pub fn forgets(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> bool {
+        let seen = self.seen(timestamp);
+        seen.is_some_and(|seen| {
+            seen.digest == timestamp.digest() && is_forgotten(seen, chain, &timestamp.timestamp().pack)
+        })
+    }
+
     fn seen(&self, timestamp: &SignedTimestamp) -> Option<&Seen> {
         let said = timestamp.timestamp();
         self.timestamps.get(&(said.chain.0, said.pack.clone()))
@@ -205,12 +213,10 @@ impl State {
     /// Writes down a timestamp, once it was proved and [`check_timestamp`](Self::check_timestamp) let it pass. The one that
     /// the root forgets stays forgotten, however often it is seen, until another was.
     pub fn saw_timestamp(&mut self, chain: &RootChain, timestamp: &SignedTimestamp) {
-        let said = timestamp.timestamp();
-        let is_that =
-            |seen: &Seen| seen.digest == timestamp.digest() && is_forgotten(seen, chain, &said.pack);
-        if self.seen(timestamp).is_some_and(is_that) {
+        if self.forgets(chain, timestamp) {
             return;
         }
+        let said = timestamp.timestamp();
         let root = chain.newest().root().version;
         let seen = Seen { issued: said.issued, expires: said.expires, digest: timestamp.digest(), root };
         self.timestamps.insert((said.chain.0, said.pack.clone()), seen);

@@ -174,6 +174,14 @@ impl TrustStore {
         Ok(self.read()?.outdates(chain, timestamp))
     }
 
+    /// Whether a timestamp is the one that was seen and that the root forgets (R8).
+    ///
+    /// # Errors
+    /// A state that is damaged or can't be read.
+    pub fn forgets(&self, chain: &RootChain, timestamp: &SignedTimestamp) -> Result<bool, Error> {
+        Ok(self.read()?.forgets(chain, timestamp))
+    }
+
     /// The same by the path behind links, so that all who keep it in one file wait for one lock.
     fn resolved(&self) -> Result<Self, Error> {
         match std::fs::canonicalize(&self.path) {

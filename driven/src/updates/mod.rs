@@ -166,8 +166,10 @@ impl Updates {
         match scheme {
             "file" if above.starts_with('/') => at(Updates::new(Folder::new(above), name)),
             "file" => Err(wrong("a folder is given from the root on, as `file:///srv/rules/house`")),
+            // A password is not repeated.
             "http" | "https" if above.contains(['?', '#', '@']) => {
-                Err(wrong("user names, queries and fragments have no place in it"))
+                let message = "user names, queries and fragments have no place in an address of packs";
+                Err(Error::update("address", message))
             }
             "http" | "https" if above.is_empty() || above.starts_with(['/', ':']) => {
                 Err(wrong("it names no host"))

@@ -199,26 +199,28 @@ fn a_timestamp_that_a_stolen_key_dated_ahead_does_not_keep_out_what_follows() {
 
 /// Follows the pack `demo`; gives the next line of talk, or of JSON, that has a text in it.
 fn project_following(project: &Project, more: &[&str]) -> (Following, impl Fn(&str) -> String + use<>) {
+    let is_json = more.contains(&"--json");
     let mut following = Following(
         Command::new(crate::harness::binary())
             .args(["updates", &format!("file://{}/demo", project.path("site").display())])
             .args(["--watch", "--interval", "1"])
             .args(more)
             .current_dir(project.path("."))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(if is_json { Stdio::piped() } else { Stdio::null() })
+            .stderr(if is_json { Stdio::null() } else { Stdio::piped() })
             .spawn()
             .unwrap(),
     );
     let (sender, lines) = channel();
-    let (stdout, stderr) = (following.0.stdout.take().unwrap(), following.0.stderr.take().unwrap());
-    let read: Box<dyn Read + Send> =
-        if more.contains(&"--json") { Box::new(stdout) } else { Box::new(stderr) };
+    let read: Box<dyn Read + Send> = match following.0.stdout.take() {
+        Some(stdout) => Box::new(stdout),
+        None => Box::new(following.0.stderr.take().unwrap()),
+    };
     let read = BufReader::new(read);
     std::thread::spawn(move || read.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     let told = move |text: &str| loop {
         let line = lines.recv_timeout(Duration::from_mins(1)).unwrap();
-        if line.contains(text) {
+        if line.contains(text) && !line.starts_with("hint: ") {
             return line;
         }
     };
@@ -426,6 +428,7 @@ fn a_kept_timestamp_that_others_saw_a_newer_one_than_says_nothing_of_a_pack() {
     assert!(told("").contains("no timestamp can be had"));
     // One that is brought by hand counts.
     fs::rename(project.path("new.stamp"), project.path("own.stamp")).unwrap();
+    assert!(told("").contains("good again"));
     one_round(&project, &told);
 }
 
@@ -462,18 +465,23 @@ fn who_follows_is_told_of_what_others_put_into_the_folder() {
     project.expect(0, &["publish", "site", "1.drv"]);
     project.expect(0, &["publish", "else", "2.drv"]);
     let (_following, told) = project_following(&project, &[&["--json"][..], &seen].concat());
+    let note = |line: &str| serde_json::from_str::<Value>(line).unwrap()["note"].as_str().unwrap().to_owned();
+    assert!(note(&told("")).contains("first use"));
     assert_eq!(serde_json::from_str::<Value>(&told("")).unwrap()["version"], 1);
-    told("following `demo`");
+    assert!(note(&told("")).contains("following `demo`"));
     // The state knows that the second is current, and so does the folder.
     let address = format!("file://{}/demo", project.path("else").display());
     project.expect(0, &[&["pull", &address][..], &seen].concat());
     withhold(&project, "site/demo/current", false);
-    let note = |line: &str| serde_json::from_str::<Value>(line).unwrap()["note"].as_str().unwrap().to_owned();
     assert!(note(&told("")).contains("what is here stays"));
     let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
     project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
-    let line = note(&told(""));
-    assert!(line.contains("would not be let in any more") && line.contains("was revoked"), "{line}");
+    let line = told("");
+    assert!(
+        note(&line).contains("would not be let in any more") && note(&line).contains("was revoked"),
+        "{line}"
+    );
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["code"], "revoked");
 }
 
 #[test]
@@ -533,4 +541,107 @@ fn of_many_who_make_a_file_at_once_one_does() {
     assert!(!driven_build::create_whole(&path, b"late").unwrap());
     // Nothing is left beside it.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn who_follows_goes_by_no_timestamp_that_the_root_forgets() {
+    for with_nothing in [true, false] {
+        let project = stamped();
+        let seen = ["--root", "trust.root", "--state", "seen"];
+        project.expect(0, &["publish", "site", "1.drv"]);
+        project.expect(
+            0,
+            &["pull", &format!("file://{}/demo", project.path("site").display()), "--key", "alice.pub"],
+        );
+        // It says that the second is current, and was a mistake.
+        fs::copy(project.path("2.stamp"), project.path("own.stamp")).unwrap();
+        project.expect(0, &[&["verify", "2.drv", "--timestamp", "own.stamp"][..], &seen].concat());
+        project.expect(0, &[FORGET[2], &["--key", "alice.key", "--key", "bob.key"]].concat());
+        if !with_nothing {
+            fs::create_dir(project.path("site/demo/timestamp")).unwrap();
+        }
+        let (_following, told) =
+            project_following(&project, &[&seen[..], &["--timestamp", "own.stamp"]].concat());
+        let line = told("");
+        assert!(line.contains("no timestamp can be had"), "{line}");
+        assert!(told("").contains("following `demo`"));
+    }
+}
+
+#[test]
+fn what_nobody_signed_puts_no_timestamp_that_is_kept_aside() {
+    let project = stamped();
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    let (_following, told) =
+        project_following(&project, &["--root", "trust.root", "--timestamp", "own.stamp"]);
+    told("following `demo`");
+    let serve = |text: &str| {
+        project.write("site/demo/new", text);
+        fs::rename(project.path("site/demo/new"), project.path("site/demo/timestamp")).unwrap();
+    };
+    let text = fs::read_to_string(project.path("2.stamp")).unwrap();
+    serve(text.split_once("signature ").unwrap().0);
+    let line = told("");
+    assert!(
+        line.contains("no timestamp can be had") && line.contains("demo/timestamp: it is not signed"),
+        "{line}"
+    );
+    // One that was signed, of the same time as the one that is kept, is no mistake of the way.
+    let stamp =
+        ["trust", "timestamp", "1.drv", "--root", "trust.root", "--key", "stamp.key", "-o", "other.stamp"];
+    let stamp = [&stamp[..], &["--issued", "2020-01-01", "--expires", "2998-01-01"]].concat();
+    project.expect(0, &stamp);
+    serve(&fs::read_to_string(project.path("other.stamp")).unwrap());
+    let line = told("");
+    assert!(line.contains("demo/timestamp: two timestamps were issued at one time"), "{line}");
+    let address = format!("file://{}/demo", project.path("site").display());
+    let pull = ["pull", &address, "-o", "own.drv", "--root", "trust.root", "--timestamp", "own.stamp"];
+    assert!(project.expect(2, &pull).1.contains("two timestamps were issued at one time"));
+    assert!(!project.path("own.drv").exists());
+}
+
+#[test]
+fn who_follows_is_told_of_a_folder_that_can_t_be_used_and_of_what_it_holds_itself() {
+    let project = stamped();
+    project.expect(0, &["publish", "site", "1.drv"]);
+    let (_following, told) = project_following(&project, &["--root", "trust.root"]);
+    told("following `demo`");
+    fs::write(project.path(".driven/snapshots/current"), "damage").unwrap();
+    let line = told("");
+    assert!(line.contains("what is in the folder can't be used"), "{line}");
+    let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
+    project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
+    assert!(told("").contains("would not be let in any more"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_follows_ends_when_nothing_can_be_told_any_more() {
+    let project = stamped();
+    project.expect(0, &["publish", "site", "1.drv"]);
+    let address = format!("file://{}/demo", project.path("site").display());
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let ended = Command::new(crate::harness::binary())
+        .args(["updates", &address, "--watch", "--interval", "1", "--root", "trust.root"])
+        .current_dir(project.path("."))
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("stdout: "));
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_written_to_is_a_file() {
+    let project = stamped();
+    let address = format!("file://{}/demo", project.path("site").display());
+    project.expect(0, &["publish", "site", "1.drv", "--timestamp", "1.stamp"]);
+    let made = Command::new("mkfifo").arg(project.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let pull = ["pull", &address, "--root", "trust.root", "--timestamp"];
+    assert!(project.expect(2, &[&pull[..], &["pipe"]].concat()).1.contains("pipe is no regular file"));
+    project.write("settings.toml", "own = 1\n");
+    let (_, err) = project.expect(2, &[&pull[..], &["settings.toml"]].concat());
+    assert!(err.contains("settings.toml exists and is no timestamp"), "{err}");
 }

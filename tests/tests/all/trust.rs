@@ -758,7 +758,25 @@ fn a_project_says_whose_packs_it_takes_and_every_command_that_takes_one_asks() {
     all(0, "");
     for wrong in ["", "key = \"a\"\nroot = \"b\"", "key = \"a\"\nstate = \"s\"", "rot = \"a\"", "root = 1"] {
         project.write("driven.toml", format!("[trust]\n{wrong}\n"));
-        project.expect(1, commands[5]);
+        project.expect(2, commands[5]);
+    }
+    // What is there and can't be read may ask for something.
+    let settings = project.path("driven.toml");
+    fs::remove_file(&settings).unwrap();
+    let refused = || {
+        for command in commands {
+            let output = project.run(command);
+            let err = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success() && err.contains("driven.toml"), "{command:?}: {err}");
+        }
+    };
+    fs::create_dir(&settings).unwrap();
+    refused();
+    fs::remove_dir(&settings).unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", &settings).unwrap();
+        refused();
     }
 }
 
