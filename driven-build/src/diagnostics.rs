@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level as Title, Renderer, Snippet};
+use driven_format::is_unseen;
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -483,16 +484,9 @@ pub fn printable_line(text: &str) -> String {
     printable(text).replace('\n', "<000A>")
 }
 
-/// Whether a character steers a terminal, or shows nothing; joiners and emoji style are writing more often than not.
+/// What is not shown as it is; line breaks and tabs have a form of their own.
 fn is_hidden(char: char) -> bool {
-    char.is_control() && !matches!(char, '\n' | '\t')
-        || matches!(
-            char,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
-                | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
-                | '\u{FE00}'..='\u{FE0D}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1D173}'..='\u{1D17A}'
-                | '\u{E0000}'..='\u{E0FFF}'
-        )
+    is_unseen(char) && !matches!(char, '\n' | '\t')
 }
 
 /// The text with a sign for each hidden character, so that columns stay; and where `span` then lies.

@@ -143,7 +143,7 @@ impl Fetching {
 
     /// A store that holds `first`, keeps what follows in the folder, and lets in whom the gate does.
     pub(crate) fn store(&self, first: SharedPack, gate: Arc<Gate>) -> Result<RuleStore, Failure> {
-        let judge = move |pack: Pack<'_>| gate.admit(pack).map(|_| ()).map_err(driven::Error::from);
+        let judge = move |pack: Pack<'_>| gate.admit_to_store(pack);
         let clock = || now().unwrap_or_default();
         Ok(RuleStore::new(first, judge).limit(self.limit).keep_in(self.snapshots(), clock)?)
     }

@@ -8,6 +8,8 @@ use driven::state::Snapshots;
 use driven::trust::{SignedTimestamp, Story};
 use driven::updates::Updates;
 
+use driven_build::printable;
+
 use crate::Failure;
 use crate::output::Output;
 use crate::trusted::{Asked, FIRST_USE};
@@ -17,6 +19,8 @@ pub(crate) struct Gate {
     /// What is asked of a pack, where anything is.
     known: Option<Mutex<Known>>,
     past: Mutex<Past>,
+    /// Why the last pack was not let in, in words of this program: a store that asks has fewer words for it.
+    refusal: Mutex<Option<Failure>>,
     /// Where the packs come from.
     address: PathBuf,
     /// Where other processes may put newer ones.
@@ -52,6 +56,8 @@ pub(crate) struct Judgement {
     pub(crate) is_first_use: bool,
     /// Why no timestamp could be had, of a pack that is here; not that one can't be reached while another is kept.
     pub(crate) missing: Option<Failure>,
+    /// The newest timestamp was had, where one is asked for.
+    pub(crate) is_up_to_date: bool,
 }
 
 /// By which timestamp a pack is judged.
@@ -116,7 +122,7 @@ impl Gate {
             asked.map(|(asked, updates)| Mutex::new(Known { asked, is_used: false, updates, newest: None }));
         let is_accepted_taken = accepted.is_some() && newest == accepted;
         let past = Mutex::new(Past { newest, accepted, is_accepted_taken });
-        Gate { known, past, address: address.into(), snapshots: None }
+        Gate { known, past, refusal: Mutex::default(), address: address.into(), snapshots: None }
     }
 
     /// Judges also by what is current in the folder, which other processes may change.
@@ -130,6 +136,21 @@ impl Gate {
         let is_first_use = self.judge_by(pack, false)?.is_first_use;
         self.past().took(pack.manifest().version());
         Ok(is_first_use)
+    }
+
+    /// The same, for a store; [`refusal`](Self::refusal) tells more of why it is not let in.
+    pub(crate) fn admit_to_store(&self, pack: Pack<'_>) -> Result<(), driven::Error> {
+        self.admit(pack).map(|_| ()).map_err(|refused| {
+            if let Refused::Told(failure) = &refused {
+                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
+            }
+            refused.into()
+        })
+    }
+
+    /// Why a store was told that a pack is refused, in words of this program.
+    pub(crate) fn refusal(&self) -> Option<Failure> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The same, for a command that takes one pack.
@@ -147,7 +168,9 @@ impl Gate {
     }
 
     fn judge_by(&self, pack: Pack<'_>, is_here: bool) -> Result<Judgement, Refused> {
-        let Some(mut known) = self.known() else { return Ok(Judgement::default()) };
+        let Some(mut known) = self.known() else {
+            return Ok(Judgement { is_up_to_date: true, ..Judgement::default() });
+        };
         // A program that follows for days must not judge by what held when it began.
         if known.is_used {
             known.asked.renew()?;
@@ -178,8 +201,10 @@ impl Gate {
             return Err(failure.into());
         }
         // What keeps it from being known whether another one is current is told; not so that one can't be reached just now.
+        let is_up_to_date = missing.is_none();
         let missing = missing.filter(|failure| is_lacking || failure.code != "unreachable");
-        Ok(Judgement { is_first_use: told.is_first_use && !is_back && !is_lacking, missing })
+        let is_first_use = told.is_first_use && !is_back && !is_lacking;
+        Ok(Judgement { is_first_use, missing, is_up_to_date })
     }
 
     /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.
@@ -250,17 +275,18 @@ impl Known {
         }
         let place = address.join("timestamp");
         let missing = match self.served(&place) {
-            Ok(Some(served)) => match &newest {
-                Some(kept) if is_here && !self.asked.is_signed_by_ours(&served) => {
-                    let message = format!("{}: it is not signed by keys that count", place.display());
-                    Some(Failure::new("timestamp", message))
+            Ok(Some(served)) => match self.why_not(&served, newest.as_ref(), pack) {
+                // What does not count puts nothing aside by which a pack that is here was let in.
+                Some(failure) if is_here => Some(failure.in_file(&place)),
+                Some(failure) if failure.code == "equivocation" => {
+                    return Err(failure.in_file(&place).into());
                 }
-                Some(kept) if self.is_another_of_one_time(kept, &served) => {
-                    let message = format!("{}: two timestamps were issued at one time", place.display());
-                    let failure = Failure::new("equivocation", message);
-                    return Err(failure.hint("do not use either before you know why there are two").into());
+                _ if newest
+                    .as_ref()
+                    .is_some_and(|kept| kept.timestamp().issued >= served.timestamp().issued) =>
+                {
+                    None
                 }
-                Some(kept) if kept.timestamp().issued >= served.timestamp().issued => None,
                 _ => return Ok(Choice { timestamp: Some(served), place, ..Choice::default() }),
             },
             Ok(None) if is_here => {
@@ -279,11 +305,28 @@ impl Known {
         Ok(Choice { timestamp: newest, place: file, missing, is_doubtful })
     }
 
-    /// Whether two timestamps that count say different things of one time.
-    fn is_another_of_one_time(&self, kept: &SignedTimestamp, served: &SignedTimestamp) -> bool {
-        kept.timestamp().issued == served.timestamp().issued
-            && kept.signed_bytes() != served.signed_bytes()
-            && self.asked.is_signed_by_ours(served)
+    /// Why a timestamp that is served does not count beside the one that is kept.
+    fn why_not(
+        &self,
+        served: &SignedTimestamp,
+        kept: Option<&SignedTimestamp>,
+        pack: &str,
+    ) -> Option<Failure> {
+        let said = served.timestamp();
+        if !self.asked.is_signed_by_ours(served) {
+            return Some(Failure::new("timestamp", "it is not signed by keys that count"));
+        }
+        if said.pack != pack {
+            let message = format!("it is about `{}`, not about `{pack}`", said.pack);
+            return Some(Failure::new("wrong-pack", printable(&message)));
+        }
+        let is_another = |kept: &SignedTimestamp| {
+            kept.timestamp().issued == said.issued && kept.signed_bytes() != served.signed_bytes()
+        };
+        kept.is_some_and(is_another).then(|| {
+            Failure::new("equivocation", "two timestamps were issued at one time")
+                .hint("do not use either before you know why there are two")
+        })
     }
 
     /// The timestamp that lies beside the pack.

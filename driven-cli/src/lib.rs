@@ -55,7 +55,7 @@ enum Exit {
 }
 
 /// Why a command failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Failure {
     code: &'static str,
     message: String,

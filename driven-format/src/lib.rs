@@ -48,6 +48,7 @@ mod signatures;
 mod tables;
 #[cfg(feature = "trust")]
 pub mod trust;
+mod unseen;
 mod wire;
 mod writer;
 
@@ -69,6 +70,7 @@ pub use signatures::MAX_SIGNATURES;
 pub use tables::{
     Bodies, ManifestView, OriginView, PersonaHead, RuleHead, StepView, StrList, Tables, WorkflowHead,
 };
+pub use unseen::is_unseen;
 pub use wire::{Digest, Table};
 
 /// The records as they lie in a pack, for tests of `docs/FORMAT.md` and for tools that dump packs.

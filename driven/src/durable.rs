@@ -19,14 +19,24 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// however it does.
 pub fn lock(path: &Path) -> Result<File, Error> {
     let lock = open_lock(path).map_err(|err| Error::io(path, err))?;
-    wait_for(&lock, PATIENCE).map_err(|err| Error::io(path, err))?;
+    lock_file(&lock).map_err(|err| Error::io(path, err))?;
     Ok(lock)
 }
 
-/// Locks a file. No system has a limit for that, so it is tried again and again.
-fn wait_for(file: &File, limit: Duration) -> io::Result<()> {
+fn lock_file(file: &File) -> io::Result<()> {
+    wait_for(|| try_lock(file), PATIENCE)
+}
+
+/// Locks an open file beside others who do the same, against whoever wants it alone.
+#[cfg(feature = "state")]
+pub(crate) fn lock_shared(file: &File) -> io::Result<()> {
+    wait_for(|| tried(file.try_lock_shared()), PATIENCE)
+}
+
+/// No system has a limit for a lock that is waited for, so it is tried again and again.
+fn wait_for(mut take: impl FnMut() -> io::Result<bool>, limit: Duration) -> io::Result<()> {
     let (mut waited, mut pause) = (Duration::ZERO, Duration::from_millis(1));
-    while !try_lock(file)? {
+    while !take()? {
         if waited >= limit {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -67,7 +77,7 @@ pub fn lock_in_place(path: &Path) -> Result<File, Error> {
     let io = |err| Error::io(path, err);
     loop {
         let file = File::open(path).map_err(io)?;
-        wait_for(&file, PATIENCE).map_err(io)?;
+        lock_file(&file).map_err(io)?;
         if is_at(&file, path) {
             return Ok(file);
         }
@@ -82,7 +92,11 @@ pub fn lock_in_place(path: &Path) -> Result<File, Error> {
 
 /// Takes a file for itself, unless somebody has it.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
+    tried(file.try_lock())
+}
+
+fn tried(lock: Result<(), fs::TryLockError>) -> io::Result<bool> {
+    match lock {
         Ok(()) => Ok(true),
         Err(fs::TryLockError::WouldBlock) => Ok(false),
         Err(fs::TryLockError::Error(err)) => Err(err),
@@ -183,10 +197,13 @@ mod tests {
     fn a_lock_that_somebody_holds_is_not_waited_for_without_end() {
         let path = std::env::temp_dir().join(format!("driven-lock-{}", std::process::id()));
         let held = lock(&path).unwrap();
-        let err = wait_for(&open_lock(&path).unwrap(), Duration::ZERO).unwrap_err();
+        let other = open_lock(&path).unwrap();
+        let err = wait_for(|| try_lock(&other), Duration::ZERO).unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::TimedOut);
         drop(held);
-        wait_for(&open_lock(&path).unwrap(), Duration::ZERO).unwrap();
+        wait_for(|| try_lock(&other), Duration::ZERO).unwrap();
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&other.metadata().unwrap()) & 0o007, 0);
         fs::remove_file(&path).unwrap();
     }
 }

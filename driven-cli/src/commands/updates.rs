@@ -65,15 +65,13 @@ impl Updates {
     fn follow(&self, output: &mut Output) -> Outcome {
         output.begin_stream();
         let mut updates = self.fetching.updates()?;
-        // Why what is here would not be let in, as it was told last.
-        let mut refused = None;
+        let mut told = Told::default();
         let (first, gate) = loop {
             let held = self.fetching.held()?;
             let gate = self.fetching.gate(held.as_ref())?.beside(self.fetching.snapshots());
             if let Some(held) = held {
                 // What is here is followed from, also when it is not let in any more: what follows may be.
-                let news = self.judge_again(&gate, held.as_pack(), output);
-                self.tell_once(news, &mut refused, output);
+                self.judge_again(&gate, held.as_pack(), &mut told, output);
                 break (held, Arc::new(gate));
             }
             // Otherwise another process was faster, and something is here.
@@ -85,21 +83,21 @@ impl Updates {
         self.note(&format!("following `{}`", self.fetching.name()), None, output);
         let stop = Stop::default();
         let interval = Duration::from_secs(self.interval.max(1));
-        // What went wrong in the round before: it is told once, however often it is tried.
-        let mut failed = None;
         updates.follow(&store, interval, &stop, |round| {
-            let why = round.as_ref().err();
-            let why = why.map(|err| Failure::new(err.code(), format!("{err}; what is here stays")));
-            self.tell_once(why, &mut failed, output);
+            let refusal = gate.refusal();
+            let failed = round.as_ref().err().map(|err| {
+                let own = Failure::new(err.code(), err.to_string()).hint(err.hint());
+                let failure = refusal.filter(|_| err.code() == "refused").unwrap_or(own);
+                Failure { message: format!("{}; what is here stays", failure.message), ..failure }
+            });
+            // How it fails may be another each time, as whoever serves nonsense can see to.
+            let kind = failed.as_ref().map(|failure| failure.code);
+            self.tell_once(failed, kind, &mut told.failed, output);
             if let Ok(Some(pulled)) = round {
-                refused = None;
+                told.refused = None;
                 self.told(pulled, output);
             } else {
-                let news = self.judge_here(&gate, &store, output);
-                if news.is_none() && refused.is_some() {
-                    self.note("what is here is good again", None, output);
-                }
-                self.tell_once(news, &mut refused, output);
+                self.judge_here(&gate, &store, &mut told, output);
             }
             if output.is_over() {
                 stop.stop();
@@ -109,16 +107,18 @@ impl Updates {
     }
 
     /// Judges what is in the folder, as long as nothing new comes.
-    fn judge_here(&self, gate: &Gate, store: &RuleStore, output: &mut Output) -> Option<Failure> {
+    fn judge_here(&self, gate: &Gate, store: &RuleStore, told: &mut Told, output: &mut Output) {
         // It was let in once: since then it may have expired, or a timestamp that names it, or lost its keys. What counts
         // is what others read in the folder, whoever put it there.
         let (held, trouble) = match self.fetching.held() {
             Ok(held) => (held, None),
             Err(failure) => (None, Some(with("what is in the folder can't be used", failure))),
         };
+        let kind = trouble.as_ref().map(|failure| failure.message.clone());
+        self.tell_once(trouble, kind, &mut told.folder, output);
         let snapshot = store.load();
         let here = held.as_ref().map_or(snapshot.pack(), SharedPack::as_pack);
-        self.judge_again(gate, here, output).or(trouble)
+        self.judge_again(gate, here, told, output);
     }
 
     /// Takes the first pack into the folder, unless there is one by now.
@@ -149,34 +149,47 @@ impl Updates {
         output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)));
     }
 
-    /// Why what is here would not be let in any more, although it stays in use; or what keeps that from being known.
-    fn judge_again(&self, gate: &Gate, pack: Pack<'_>, output: &mut Output) -> Option<Failure> {
-        match gate.judge(pack) {
+    /// Tells, once, that what is here would not be let in any more, although it stays in use; or what keeps that from being
+    /// known; or that it is good again.
+    fn judge_again(&self, gate: &Gate, pack: Pack<'_>, told: &mut Told, output: &mut Output) {
+        let (news, kind) = match gate.judge(pack) {
             Ok(judgement) => {
                 if judgement.is_first_use {
                     self.note(FIRST_USE, None, output);
                 }
-                // Told apart from what is wrong with one that was had.
-                let missing = |failure| Failure { code: "no-timestamp", ..failure };
-                judgement.missing.map(|failure| with("no timestamp can be had", missing(failure)))
+                let Some(missing) = judgement.missing else {
+                    // By what is kept alone it is not known.
+                    if judgement.is_up_to_date && told.refused.take().is_some() {
+                        self.note("what is here is good again", None, output);
+                    }
+                    return;
+                };
+                let kind = format!("no timestamp: {}", missing.code);
+                (with("no timestamp can be had", missing), kind)
             }
-            Err(failure) => Some(with("what is here would not be let in any more", failure)),
-        }
+            Err(failure) => {
+                let failure = with("what is here would not be let in any more", failure);
+                let kind = failure.message.clone();
+                (failure, kind)
+            }
+        };
+        self.tell_once(Some(news), Some(kind), &mut told.refused, output);
     }
 
-    /// Tells what is of another kind than what was told last. How a thing fails may change from one time to the next, and
-    /// whoever serves nonsense can see to that.
-    fn tell_once(&self, news: Option<Failure>, told: &mut Option<String>, output: &mut Output) {
-        let kind = |failure: &Failure| {
-            if failure.code == "refused" { failure.message.clone() } else { failure.code.into() }
-        };
-        let is = news.as_ref().map(kind);
+    /// Tells what is of another kind than what was told last.
+    fn tell_once<K: PartialEq>(
+        &self,
+        news: Option<Failure>,
+        kind: Option<K>,
+        told: &mut Option<K>,
+        output: &mut Output,
+    ) {
         if let Some(failure) = news
-            && *told != is
+            && *told != kind
         {
             self.note(&failure.message, Some(&failure), output);
         }
-        *told = is;
+        *told = kind;
     }
 
     /// Talk; for programs it is a line of the stream, since nothing else tells them.
@@ -195,6 +208,17 @@ impl Updates {
             }
         }
     }
+}
+
+/// Of what kind is what was told last, and holds still.
+#[derive(Default)]
+struct Told {
+    /// What went wrong in a round.
+    failed: Option<&'static str>,
+    /// What is wrong with the folder.
+    folder: Option<String>,
+    /// Why what is here would not be let in any more.
+    refused: Option<String>,
 }
 
 /// The same with what it means in front.

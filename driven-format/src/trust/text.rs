@@ -11,6 +11,7 @@ use core::str::FromStr;
 
 use super::keys::{KeyId, PublicKey};
 use crate::error::{Error, ErrorKind};
+use crate::unseen::is_unseen;
 use crate::wire::Digest;
 
 /// The longest text that is read, in bytes.
@@ -212,18 +213,8 @@ pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
 
 /// A text that may stand at the end of a line, and is what it looks like.
 pub(super) fn name(text: &str) -> Option<&str> {
-    let fine = !text.is_empty() && text.len() <= 256 && text.trim() == text && !text.contains(is_no_writing);
+    let fine = !text.is_empty() && text.len() <= 256 && text.trim() == text && !text.contains(is_unseen);
     fine.then_some(text)
-}
-
-/// Controls, and what shows nothing or reorders what is shown; joiners are writing.
-fn is_no_writing(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}'
-        )
 }
 
 #[cfg(test)]
@@ -252,7 +243,7 @@ mod tests {
         assert_eq!(name("acme rules"), Some("acme rules"));
         assert_eq!(name(&"x".repeat(256)).map(str::len), Some(256));
         assert_eq!(name("می\u{200C}خواهم"), Some("می\u{200C}خواهم"));
-        let hidden = ["a\u{202E}b", "\u{200B}", "a\u{2066}b", "\u{FEFF}a", "a\u{E0041}"];
+        let hidden = ["a\u{202E}b", "\u{200B}", "a\u{2066}b", "\u{FEFF}a", "a\u{E0041}", "\u{3164}"];
         for wrong in ["", " a", "a ", "a\nb", "a\u{85}b", &"x".repeat(257)].into_iter().chain(hidden) {
             assert_eq!(name(wrong), None, "{wrong:?}");
         }

@@ -197,7 +197,7 @@ impl Snapshots {
     pub fn hold(&self, hash: &Digest) -> Result<Hold, Error> {
         let path = self.path_of(hash);
         let file = durable::open(&path).map_err(|err| Error::io(&path, err))?;
-        file.lock_shared().map_err(|err| Error::io(&path, err))?;
+        durable::lock_shared(&file).map_err(|err| Error::io(&path, err))?;
         // C6: while this waited, the file may have gone, and another of its name come.
         if durable::is_at(&file, &path) {
             return Ok(Hold { _file: file });
