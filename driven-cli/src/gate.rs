@@ -1,5 +1,6 @@
 //! Who lets a fetched pack in: what is asked of it, by the newest root and timestamp that are known.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -49,9 +50,11 @@ struct Known {
     newest: Option<SignedTimestamp>,
 }
 
-/// What was found of a pack that is not refused.
+/// What was found of a pack.
 #[derive(Default)]
 pub(crate) struct Judgement {
+    /// Why it is refused, if it is.
+    pub(crate) fault: Option<Failure>,
     /// It is the first that was seen.
     pub(crate) is_first_use: bool,
     /// Why no timestamp could be had, of a pack that is here; not that one can't be reached while another is kept.
@@ -133,7 +136,10 @@ impl Gate {
     /// Refuses a pack that is not what is asked for; says whether it is the first that was seen.
     pub(crate) fn admit(&self, pack: Pack<'_>) -> Result<bool, Refused> {
         self.refuse_older(pack)?;
-        let is_first_use = self.judge_by(pack, false)?.is_first_use;
+        let Judgement { fault, is_first_use, .. } = self.judge_by(pack, false)?;
+        if let Some(failure) = fault {
+            return Err(failure.into());
+        }
         self.past().took(pack.manifest().version());
         Ok(is_first_use)
     }
@@ -161,8 +167,8 @@ impl Gate {
         Ok(())
     }
 
-    /// Refuses a pack that is here when it would not be let in any more. While no timestamp can be had it is judged by the
-    /// one that is kept, or by all else.
+    /// Judges a pack that is here: it may be one that would not be let in any more. While no timestamp can be had it is judged
+    /// by the one that is kept, or by all else.
     pub(crate) fn judge(&self, pack: Pack<'_>) -> Result<Judgement, Failure> {
         Ok(self.judge_by(pack, true)?)
     }
@@ -197,14 +203,12 @@ impl Gate {
             known.newest.clone_from(&asked.timestamp);
             asked.keep_timestamp(name)?;
         }
-        if let Some(failure) = asked.fault(&told.story, &self.address, Some(&place)) {
-            return Err(failure.into());
-        }
+        let fault = asked.fault(&told.story, &self.address, Some(&place));
         // What keeps it from being known whether another one is current is told; not so that one can't be reached just now.
         let is_up_to_date = missing.is_none();
         let missing = missing.filter(|failure| is_lacking || failure.code != "unreachable");
-        let is_first_use = told.is_first_use && !is_back && !is_lacking;
-        Ok(Judgement { is_first_use, missing, is_up_to_date })
+        let is_first_use = told.is_first_use && fault.is_none() && !is_back && !is_lacking;
+        Ok(Judgement { fault, is_first_use, missing, is_up_to_date })
     }
 
     /// Refuses a version that is older than what is here, unless it was named, or a state tells which may come.
@@ -281,13 +285,19 @@ impl Known {
                 Some(failure) if failure.code == "equivocation" => {
                     return Err(failure.in_file(&place).into());
                 }
-                _ if newest
-                    .as_ref()
-                    .is_some_and(|kept| kept.timestamp().issued >= served.timestamp().issued) =>
-                {
-                    None
+                _ => {
+                    match newest.as_ref().map(|kept| kept.timestamp().issued.cmp(&served.timestamp().issued))
+                    {
+                        // Whoever serves an old one does not say what is current.
+                        Some(Ordering::Greater) if is_here => {
+                            let message =
+                                format!("{}: it is older than the one that is kept", place.display());
+                            Some(Failure::new("unreachable", message))
+                        }
+                        Some(Ordering::Greater | Ordering::Equal) => None,
+                        _ => return Ok(Choice { timestamp: Some(served), place, ..Choice::default() }),
+                    }
                 }
-                _ => return Ok(Choice { timestamp: Some(served), place, ..Choice::default() }),
             },
             Ok(None) if is_here => {
                 Some(Failure::new("unreachable", format!("{}: there is none", place.display())))
@@ -314,11 +324,13 @@ impl Known {
     ) -> Option<Failure> {
         let said = served.timestamp();
         if !self.asked.is_signed_by_ours(served) {
-            return Some(Failure::new("timestamp", "it is not signed by keys that count"));
+            let failure = Failure::new("timestamp", "it is not signed by keys that count");
+            return Some(failure.hint("ask whoever serves it for the one that was signed"));
         }
         if said.pack != pack {
             let message = format!("it is about `{}`, not about `{pack}`", said.pack);
-            return Some(Failure::new("wrong-pack", printable(&message)));
+            let failure = Failure::new("wrong-pack", printable(&message));
+            return Some(failure.hint("ask whoever serves it for the one of this pack"));
         }
         let is_another = |kept: &SignedTimestamp| {
             kept.timestamp().issued == said.issued && kept.signed_bytes() != served.signed_bytes()

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::pull::word;
 use crate::fetching::Fetching;
-use crate::gate::Gate;
+use crate::gate::{Gate, Judgement};
 use crate::keys::now;
 use crate::output::Output;
 use crate::trusted::FIRST_USE;
@@ -85,16 +85,17 @@ impl Updates {
         let interval = Duration::from_secs(self.interval.max(1));
         updates.follow(&store, interval, &stop, |round| {
             let refusal = gate.refusal();
-            let failed = round.as_ref().err().map(|err| {
-                let own = Failure::new(err.code(), err.to_string()).hint(err.hint());
-                let failure = refusal.filter(|_| err.code() == "refused").unwrap_or(own);
-                Failure { message: format!("{}; what is here stays", failure.message), ..failure }
+            let failed = round.as_ref().err().map(|err| match refusal.filter(|_| err.code() == "refused") {
+                Some(refusal) => (refusal.message.clone(), refusal),
+                // How it fails may be another each time, as whoever serves nonsense can see to.
+                None => (err.code().into(), Failure::new(err.code(), err.to_string()).hint(err.hint())),
             });
-            // How it fails may be another each time, as whoever serves nonsense can see to.
-            let kind = failed.as_ref().map(|failure| failure.code);
-            self.tell_once(failed, kind, &mut told.failed, output);
+            let failed = failed.map(|(kind, failure)| {
+                (kind, Failure { message: format!("{}; what is here stays", failure.message), ..failure })
+            });
+            self.tell_once(failed, &mut told.failed, output);
             if let Ok(Some(pulled)) = round {
-                told.refused = None;
+                (told.refused, told.missing) = (None, None);
                 self.told(pulled, output);
             } else {
                 self.judge_here(&gate, &store, &mut told, output);
@@ -114,8 +115,7 @@ impl Updates {
             Ok(held) => (held, None),
             Err(failure) => (None, Some(with("what is in the folder can't be used", failure))),
         };
-        let kind = trouble.as_ref().map(|failure| failure.message.clone());
-        self.tell_once(trouble, kind, &mut told.folder, output);
+        self.tell_once(trouble.map(by_message), &mut told.folder, output);
         let snapshot = store.load();
         let here = held.as_ref().map_or(snapshot.pack(), SharedPack::as_pack);
         self.judge_again(gate, here, told, output);
@@ -149,42 +149,38 @@ impl Updates {
         output.stream(&value, || format!("{name} {version}: {}, {bytes} bytes", word(way)));
     }
 
-    /// Tells, once, that what is here would not be let in any more, although it stays in use; or what keeps that from being
-    /// known; or that it is good again.
+    /// Tells, once, that what is here would not be let in any more, although it stays in use; and what keeps it from being
+    /// known whether another is current; and that it is good again.
     fn judge_again(&self, gate: &Gate, pack: Pack<'_>, told: &mut Told, output: &mut Output) {
-        let (news, kind) = match gate.judge(pack) {
-            Ok(judgement) => {
-                if judgement.is_first_use {
-                    self.note(FIRST_USE, None, output);
-                }
-                let Some(missing) = judgement.missing else {
-                    // By what is kept alone it is not known.
-                    if judgement.is_up_to_date && told.refused.take().is_some() {
-                        self.note("what is here is good again", None, output);
-                    }
-                    return;
-                };
-                let kind = format!("no timestamp: {}", missing.code);
-                (with("no timestamp can be had", missing), kind)
-            }
-            Err(failure) => {
-                let failure = with("what is here would not be let in any more", failure);
-                let kind = failure.message.clone();
-                (failure, kind)
-            }
-        };
-        self.tell_once(Some(news), Some(kind), &mut told.refused, output);
+        let judged = gate.judge(pack);
+        let Judgement { fault, is_first_use, missing, is_up_to_date } =
+            judged.unwrap_or_else(|failure| Judgement { fault: Some(failure), ..Judgement::default() });
+        if is_first_use {
+            self.note(FIRST_USE, None, output);
+        }
+        told.is_good_owed |= fault.is_some() || missing.is_some();
+        let fault =
+            fault.map(|failure| by_message(with("what is here would not be let in any more", failure)));
+        let is_good = fault.is_none();
+        self.tell_once(fault, &mut told.refused, output);
+        let missing = missing.map(|failure| {
+            let code = if failure.code == "equivocation" { failure.code } else { "no-timestamp" };
+            (code.into(), Failure { code, ..with("no timestamp can be had", failure) })
+        });
+        // By what is kept alone it is not known; none can be had then, as before.
+        if missing.is_some() || is_up_to_date {
+            self.tell_once(missing, &mut told.missing, output);
+        }
+        if is_good && is_up_to_date && told.is_good_owed {
+            told.is_good_owed = false;
+            self.note("what is here is good again", None, output);
+        }
     }
 
     /// Tells what is of another kind than what was told last.
-    fn tell_once<K: PartialEq>(
-        &self,
-        news: Option<Failure>,
-        kind: Option<K>,
-        told: &mut Option<K>,
-        output: &mut Output,
-    ) {
-        if let Some(failure) = news
+    fn tell_once(&self, news: Option<(String, Failure)>, told: &mut Option<String>, output: &mut Output) {
+        let (kind, failure) = news.unzip();
+        if let Some(failure) = failure
             && *told != kind
         {
             self.note(&failure.message, Some(&failure), output);
@@ -214,11 +210,20 @@ impl Updates {
 #[derive(Default)]
 struct Told {
     /// What went wrong in a round.
-    failed: Option<&'static str>,
+    failed: Option<String>,
     /// What is wrong with the folder.
     folder: Option<String>,
     /// Why what is here would not be let in any more.
     refused: Option<String>,
+    /// Why no timestamp can be had.
+    missing: Option<String>,
+    /// Something was told since what is here was good.
+    is_good_owed: bool,
+}
+
+/// A failure that is of another kind whenever its words differ.
+fn by_message(failure: Failure) -> (String, Failure) {
+    (failure.message.clone(), failure)
 }
 
 /// The same with what it means in front.

@@ -619,6 +619,9 @@ fn what_nobody_signed_puts_no_timestamp_that_is_kept_aside() {
     let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
     project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
     assert!(told("").contains("was revoked"));
+    // One is told beside the other.
+    serve(&fs::read_to_string(project.path("other.stamp")).unwrap());
+    assert!(told("").contains("two timestamps were issued at one time"));
 }
 
 #[test]
