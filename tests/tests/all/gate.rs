@@ -320,20 +320,27 @@ impl Drop for Following {
 /// Waits until what is here was judged anew: the feed breaks in two ways, and the second is told after that. Nothing else is
 /// told meanwhile.
 fn one_round(project: &Project, told: &impl Fn(&str) -> String) {
-    let feed = project.path("site/demo/current");
-    let whole = fs::read(&feed).unwrap();
-    fs::write(&feed, "no feed").unwrap();
+    let (feed, aside) = (project.path("site/demo/current"), project.path("site/demo/aside"));
+    fs::copy(&feed, &aside).unwrap();
+    spoil(project);
     assert!(told("").contains("what is here stays"));
     fs::remove_file(&feed).unwrap();
     assert!(told("").contains("what is here stays"));
-    fs::write(feed, whole).unwrap();
+    fs::rename(aside, feed).unwrap();
 }
 
-/// Takes what is served away; or puts something there that can't be read.
-fn withhold(project: &Project, file: &str, with_nothing: bool) {
-    fs::remove_file(project.path(file)).unwrap();
+/// Puts something else in the place of the feed, at once.
+fn spoil(project: &Project) {
+    project.write("site/demo/new", "no feed");
+    fs::rename(project.path("site/demo/new"), project.path("site/demo/current")).unwrap();
+}
+
+/// Takes the timestamp that is served away; or puts something there that can't be read.
+fn withhold(project: &Project, with_nothing: bool) {
+    let timestamp = project.path("site/demo/timestamp");
+    fs::remove_file(&timestamp).unwrap();
     if !with_nothing {
-        fs::create_dir(project.path(file)).unwrap();
+        fs::create_dir(&timestamp).unwrap();
     }
 }
 
@@ -401,7 +408,7 @@ fn who_follows_is_told_when_no_timestamp_can_be_had_and_none_is_kept_that_counts
         let trusted = ["--root", "trust.root", "--timestamp", "own.stamp"];
         let (_following, told) = project_following(&project, &[&trusted[..], state].concat());
         told("following `demo`");
-        withhold(&project, "site/demo/timestamp", with_nothing);
+        withhold(&project, with_nothing);
         for change in &FORGET[..2] {
             project.expect(0, &[change, &["--key", "alice.key", "--key", "bob.key"][..]].concat());
         }
@@ -423,7 +430,7 @@ fn a_kept_timestamp_that_others_saw_a_newer_one_than_says_nothing_of_a_pack() {
     let (_following, told) =
         project_following(&project, &[&seen[..], &["--timestamp", "own.stamp"]].concat());
     told("following `demo`");
-    withhold(&project, "site/demo/timestamp", true);
+    withhold(&project, true);
     project.expect(0, &[&["verify", "2.drv", "--timestamp", "new.stamp"][..], &seen].concat());
     assert!(told("").contains("no timestamp can be had"));
     // One that is brought by hand counts.
@@ -450,7 +457,7 @@ fn who_follows_is_told_of_a_revocation_also_while_the_feed_is_spoilt() {
     project.expect(0, &["publish", "site", "1.drv"]);
     let (_following, told) = project_following(&project, &["--root", "trust.root"]);
     told("following `demo`");
-    withhold(&project, "site/demo/current", false);
+    spoil(&project);
     assert!(told("").contains("what is here stays"));
     let revoke = ["trust", "revoke", "trust.root", "bob", "--reason", "lost", "--key", "alice.key"];
     project.expect(0, &[&revoke[..], &["--key", "carol.key"]].concat());
@@ -471,7 +478,7 @@ fn who_follows_is_told_of_what_others_put_into_the_folder() {
     // The state knows that the second is current, and so does the folder.
     let address = format!("file://{}/demo", project.path("else").display());
     project.expect(0, &[&["pull", &address][..], &seen].concat());
-    withhold(&project, "site/demo/current", false);
+    spoil(&project);
     let line = told("");
     assert!(note(&line).contains("what is here stays"));
     assert!(!serde_json::from_str::<Value>(&line).unwrap()["hint"].as_str().unwrap().is_empty());
